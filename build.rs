@@ -1,0 +1,79 @@
+//! Compiles the message table and the list of built-in connector definitions into the binary, so that neither costs anything at start.
+//!
+//! Messages: `assets/messages/<language>/*.toml`. Tables nest and make dotted keys; a table with exactly `one` and `other` is a plural.
+//! The files of one language are merged; a key written twice is an error.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::{env, fs};
+
+enum Text {
+    Plain(String),
+    Plural { one: String, other: String },
+}
+
+fn main() {
+    let root = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets it"));
+    let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets it"));
+    println!("cargo::rerun-if-changed=assets/messages");
+    println!("cargo::rerun-if-changed=assets/connectors");
+
+    let mut messages = BTreeMap::new();
+    for file in toml_files(&root.join("assets/messages/en")) {
+        let text = fs::read_to_string(&file).expect("a readable message file");
+        let table: toml::Table = text.parse().unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+        flatten("", &table, &file, &mut messages);
+    }
+    let mut code = String::new();
+    let n = messages.len();
+    writeln!(code, "static KEYS: [&str; {n}] = [").unwrap();
+    for key in messages.keys() {
+        writeln!(code, "    {key:?},").unwrap();
+    }
+    writeln!(code, "];\nstatic EN: [Text; {n}] = [").unwrap();
+    for text in messages.values() {
+        match text {
+            Text::Plain(text) => writeln!(code, "    Text::Plain({text:?}),").unwrap(),
+            Text::Plural { one, other } => {
+                writeln!(code, "    Text::Plural {{ one: {one:?}, other: {other:?} }},").unwrap();
+            }
+        }
+    }
+    code.push_str("];\n");
+    fs::write(out.join("messages.rs"), code).expect("a writable OUT_DIR");
+
+    let mut code = String::from("static BUILT_IN: &[(&str, &str)] = &[\n");
+    for file in toml_files(&root.join("assets/connectors")) {
+        let id = file.file_stem().expect("a file name").to_string_lossy().into_owned();
+        writeln!(code, "    ({id:?}, include_str!({:?})),", file.display().to_string()).unwrap();
+    }
+    code.push_str("];\n");
+    fs::write(out.join("connectors.rs"), code).expect("a writable OUT_DIR");
+}
+
+fn toml_files(dir: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = fs::read_dir(dir) else { return Vec::new() };
+    let mut files: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|e| e == "toml")).collect();
+    files.sort();
+    files
+}
+
+fn flatten(prefix: &str, table: &toml::Table, file: &Path, into: &mut BTreeMap<String, Text>) {
+    for (name, value) in table {
+        let key = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
+        let text = match value {
+            toml::Value::String(text) => Text::Plain(text.clone()),
+            toml::Value::Table(inner) if inner.len() == 2 && inner.contains_key("one") && inner.contains_key("other") => {
+                let form = |name: &str| inner[name].as_str().unwrap_or_else(|| panic!("{}: {key}.{name} is not text", file.display())).to_owned();
+                Text::Plural { one: form("one"), other: form("other") }
+            }
+            toml::Value::Table(inner) => {
+                flatten(&key, inner, file, into);
+                continue;
+            }
+            _ => panic!("{}: {key} is neither text nor a table", file.display()),
+        };
+        assert!(into.insert(key.clone(), text).is_none(), "{}: {key} is already defined in another file", file.display());
+    }
+}

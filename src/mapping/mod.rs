@@ -1,0 +1,4 @@
+//! Field mappings: paths into records, projections, expressions, suggestions, previews.
+
+pub mod path;
+pub mod projection;

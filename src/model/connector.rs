@@ -1,0 +1,578 @@
+//! A connector: the definition of one vendor, as data. `assets/connectors/*.toml` hold the built-in ones, version 1 of this schema.
+//!
+//! A *template* is a Jinja-style text: `{{ input.KEY }}` is an input of the credential, `{{ found.KEY }}` a value captured while
+//! connecting. Where a list of templates stands, the first that renders completely and non-empty wins.
+
+use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
+
+fn yes() -> bool {
+    true
+}
+
+/// One text or a list of texts, in the file; a list here.
+fn one_or_many<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged, expecting = "a text or a list of texts")]
+    enum Either {
+        One(String),
+        Many(Vec<String>),
+    }
+    Ok(match Either::deserialize(deserializer)? {
+        Either::One(text) => vec![text],
+        Either::Many(texts) => texts,
+    })
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Connector {
+    /// Version of the schema; 1.
+    pub schema: u32,
+    pub id: String,
+    pub name: String,
+    /// Names in other languages: `fr = "…"`.
+    #[serde(default)]
+    pub names: IndexMap<String, String>,
+    /// Other names that people search for.
+    #[serde(default)]
+    pub aliases: Vec<String>,
+    #[serde(default)]
+    pub status: ConnectorStatus,
+    #[serde(default)]
+    pub categories: Vec<String>,
+    /// One sentence: what the connector reads, and for whom.
+    #[serde(default)]
+    pub summary: String,
+    /// The vendor's documentation that this definition follows. Empty where there is none.
+    #[serde(default)]
+    pub docs: String,
+    #[serde(default)]
+    pub homepage: String,
+    /// What is not known, or assumed; shown to people as it stands.
+    #[serde(default)]
+    pub notes: Vec<String>,
+    /// The language of the texts in this file.
+    #[serde(default = "english")]
+    pub lang: String,
+    /// Texts in other languages: `[text.fr]` with keys such as `input.client_id.help`.
+    #[serde(default)]
+    pub text: IndexMap<String, IndexMap<String, String>>,
+    /// Inputs that every method asks for.
+    #[serde(default, rename = "input")]
+    pub inputs: Vec<Input>,
+    /// The authentication methods, in the order in which they are offered.
+    #[serde(default)]
+    pub auth: IndexMap<String, AuthMethod>,
+    #[serde(default)]
+    pub request: RequestDefaults,
+    #[serde(default)]
+    pub limit: Limit,
+    /// How this vendor says that something went wrong, where the HTTP status does not say it.
+    #[serde(default, rename = "error")]
+    pub errors: Vec<ErrorRule>,
+    /// Harmless requests that prove that a credential works; the first is *the* test.
+    #[serde(default, rename = "check")]
+    pub checks: Vec<Check>,
+    #[serde(default, rename = "resource")]
+    pub resources: Vec<Resource>,
+    /// Where the definition comes from; set when it is loaded.
+    #[serde(default, skip_deserializing)]
+    pub origin: Origin,
+}
+
+fn english() -> String {
+    "en".to_owned()
+}
+
+impl Connector {
+    /// The method that is offered first: the one marked `default`, else the first.
+    #[must_use]
+    pub fn default_auth(&self) -> Option<(&str, &AuthMethod)> {
+        self.auth.iter().find(|(_, method)| method.default).or_else(|| self.auth.first()).map(|(key, method)| (key.as_str(), method))
+    }
+
+    #[must_use]
+    pub fn resource(&self, id: &str) -> Option<&Resource> {
+        self.resources.iter().find(|resource| resource.id == id)
+    }
+
+    /// Everything that `method` asks for: the connector's own inputs, then the method's; a method's input replaces one of the same key.
+    #[must_use]
+    pub fn inputs_for(&self, method: &str) -> Vec<&Input> {
+        let own: &[Input] = self.auth.get(method).map_or(&[], |method| &method.inputs);
+        let shared = self.inputs.iter().filter(|input| own.iter().all(|o| o.key != input.key));
+        shared.chain(own).collect()
+    }
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ConnectorStatus {
+    #[default]
+    Available,
+    Preview,
+    /// The built-in practice vendor.
+    Practice,
+}
+
+/// Where a definition comes from.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Origin {
+    #[default]
+    BuiltIn,
+    /// A file of the user's in the workspace.
+    Workspace(String),
+}
+
+/// One thing that a credential needs to know.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Input {
+    pub key: String,
+    pub label: String,
+    /// One or two sentences: what it is and where it is found at the vendor.
+    #[serde(default)]
+    pub help: String,
+    #[serde(default)]
+    pub example: String,
+    /// A regular expression that the whole value must match.
+    #[serde(default)]
+    pub pattern: Option<String>,
+    /// The only values allowed.
+    #[serde(default)]
+    pub options: Vec<String>,
+    #[serde(default)]
+    pub default: Option<String>,
+    #[serde(default)]
+    pub secret: bool,
+    #[serde(default)]
+    pub optional: bool,
+    /// Cut from a pasted value, shown beside the field: `https://`.
+    #[serde(default)]
+    pub prefix: String,
+    /// The same at the end: `.myshopify.com`.
+    #[serde(default)]
+    pub suffix: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AuthKind {
+    /// OAuth 2.0 authorization code (RFC 6749 §4.1), with PKCE as `pkce` says.
+    #[serde(rename = "oauth2_code")]
+    OAuth2Code,
+    /// OAuth 2.0 client credentials (RFC 6749 §4.4).
+    ClientCredentials,
+    ApiKey,
+    /// A token that is sent as it is: `Authorization: Bearer …` (a PAT, a SCIM secret token).
+    Bearer,
+    /// RFC 7617.
+    Basic,
+    /// No credential: a local file, an open endpoint.
+    None,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AuthMethod {
+    pub kind: AuthKind,
+    /// What people call it: "OAuth 2.0 authorization code".
+    pub name: String,
+    #[serde(default)]
+    pub default: bool,
+    /// Inputs of this method only.
+    #[serde(default, rename = "input")]
+    pub inputs: Vec<Input>,
+    /// How to get what it needs at the vendor, step by step, in our own words.
+    #[serde(default)]
+    pub setup: Vec<String>,
+    /// The vendor's page on creating the app or key.
+    #[serde(default)]
+    pub setup_url: String,
+    #[serde(default)]
+    pub issuer: Option<String>,
+    #[serde(default, deserialize_with = "one_or_many")]
+    pub authorize_url: Vec<String>,
+    #[serde(default, deserialize_with = "one_or_many")]
+    pub token_url: Vec<String>,
+    #[serde(default, deserialize_with = "one_or_many")]
+    pub refresh_url: Vec<String>,
+    #[serde(default, deserialize_with = "one_or_many")]
+    pub revoke_url: Vec<String>,
+    #[serde(default)]
+    pub redirect: Redirect,
+    #[serde(default)]
+    pub pkce: Pkce,
+    #[serde(default)]
+    pub client_auth: ClientAuth,
+    /// Extra parameters, as templates, by request: `authorize`, `token`, `refresh`.
+    #[serde(default)]
+    pub params: IndexMap<String, IndexMap<String, String>>,
+    #[serde(default)]
+    pub scopes: Scopes,
+    #[serde(default)]
+    pub response: TokenResponse,
+    #[serde(default)]
+    pub lifetime: Lifetime,
+    /// Where the key goes, for `api_key`, and what stands before it.
+    #[serde(default)]
+    pub placement: Placement,
+    /// Templates of the user name and password, for `basic`; inputs `username` and `password` otherwise.
+    #[serde(default)]
+    pub username: Option<String>,
+    #[serde(default)]
+    pub password: Option<String>,
+}
+
+/// What the vendor accepts as redirect URI.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Redirect {
+    #[serde(default)]
+    pub loopback: Loopback,
+    /// A port the vendor insists on; any free one otherwise.
+    #[serde(default)]
+    pub port: Option<u16>,
+    /// `127.0.0.1` (RFC 8252 §7.3) unless the vendor accepts only `localhost`.
+    #[serde(default)]
+    pub host: Option<String>,
+    /// Path of the redirect URI; `/callback` when absent.
+    #[serde(default)]
+    pub path: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Loopback {
+    /// Any port is accepted at run time (RFC 8252 §7.3).
+    #[default]
+    AnyPort,
+    /// The port must be registered beforehand.
+    Fixed,
+    /// Only https addresses: the answer is pasted back.
+    HttpsOnly,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Pkce {
+    #[default]
+    Require,
+    Try,
+    Off,
+}
+
+/// How the client proves itself at the token endpoint (RFC 6749 §2.3).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ClientAuth {
+    None,
+    Basic,
+    #[default]
+    Post,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Scopes {
+    #[serde(default)]
+    pub default: Vec<String>,
+    /// A space when absent (RFC 6749 §3.3).
+    #[serde(default)]
+    pub separator: Option<String>,
+    #[serde(default)]
+    pub catalog: Vec<Scope>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Scope {
+    pub id: String,
+    /// What it lets intertie do, in a line.
+    pub meaning: String,
+}
+
+/// Where the token response holds what, as paths; RFC 6749 §5.1 names when absent.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TokenResponse {
+    #[serde(default)]
+    pub access: Option<String>,
+    #[serde(default)]
+    pub refresh: Option<String>,
+    #[serde(default)]
+    pub expires: Option<String>,
+    /// Values to keep, by name under `found`: path in the token response.
+    #[serde(default)]
+    pub capture: IndexMap<String, String>,
+}
+
+/// Known lifetimes, as friendly durations (`1h`, `90d`); empty means unknown.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Lifetime {
+    #[serde(default)]
+    pub access: Option<String>,
+    #[serde(default)]
+    pub refresh: Option<String>,
+}
+
+/// Where an API key travels. Without a header and a query name: `Authorization: Bearer KEY`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Placement {
+    #[serde(default)]
+    pub header: Option<String>,
+    #[serde(default)]
+    pub query: Option<String>,
+    /// Before the key, with its space: `SSWS `.
+    #[serde(default)]
+    pub prefix: Option<String>,
+    /// The input that holds the key; `api_key` (or `token` for `bearer`) when absent.
+    #[serde(default)]
+    pub input: Option<String>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RequestDefaults {
+    #[serde(default, deserialize_with = "one_or_many")]
+    pub base_url: Vec<String>,
+    #[serde(default)]
+    pub headers: IndexMap<String, String>,
+    #[serde(default)]
+    pub query: IndexMap<String, String>,
+}
+
+/// What the vendor allows. Absent means unknown.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Limit {
+    /// Requests at the same time.
+    #[serde(default)]
+    pub concurrency: Option<u32>,
+    /// Requests in `per` seconds.
+    #[serde(default)]
+    pub requests: Option<u32>,
+    #[serde(default)]
+    pub per: Option<u32>,
+    /// Headers that hold the seconds to wait, beside `Retry-After`.
+    #[serde(default)]
+    pub after: Vec<String>,
+    /// Headers that hold the Unix time to wait for (`X-RateLimit-Reset`).
+    #[serde(default)]
+    pub until: Vec<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ErrorRule {
+    /// HTTP status it applies to; any when absent.
+    #[serde(default)]
+    pub status: Option<u16>,
+    /// A minijinja expression over `status` and `body` (parsed JSON): `not body.ok and body.error == 'ratelimited'`.
+    #[serde(default)]
+    pub when: Option<String>,
+    pub action: ErrorAction,
+    /// What it means, for people.
+    #[serde(default)]
+    pub message: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ErrorAction {
+    Retry,
+    Refresh,
+    RateLimited,
+    Fail,
+    Ignore,
+}
+
+/// A harmless request and what its success proves.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Check {
+    #[serde(default = "get")]
+    pub method: String,
+    /// A template, relative to the base URL or absolute.
+    pub path: String,
+    #[serde(default)]
+    pub query: IndexMap<String, String>,
+    /// A minijinja expression over `status` and `body` that must be true; any 2xx status when absent.
+    #[serde(default)]
+    pub ok: Option<String>,
+    /// What success proves, a whole sentence.
+    pub proves: String,
+    /// Methods it is for; all when empty.
+    #[serde(default)]
+    pub auth: Vec<String>,
+}
+
+fn get() -> String {
+    "GET".to_owned()
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ResourceKind {
+    Users,
+    Groups,
+    Applications,
+    Hardware,
+    Software,
+}
+
+/// A kind of record that a connector reads.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Resource {
+    /// Unique in the connector: `users`, `members`.
+    pub id: String,
+    pub name: String,
+    pub kind: ResourceKind,
+    #[serde(default = "get")]
+    pub method: String,
+    /// A template, relative to the base URL; for a file connector a template of the file's path.
+    pub path: String,
+    #[serde(default)]
+    pub query: IndexMap<String, String>,
+    /// Where the list of records is in a response body; the body itself when empty.
+    #[serde(default)]
+    pub records: String,
+    #[serde(default)]
+    pub format: Format,
+    #[serde(default)]
+    pub paging: Paging,
+    /// The natural sync key: path of the field that identifies a record at the vendor.
+    pub key: String,
+    #[serde(default)]
+    pub active: Option<ActiveRule>,
+    #[serde(default, rename = "field")]
+    pub fields: Vec<SourceField>,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Format {
+    #[default]
+    Json,
+    /// A local file: CSV (RFC 4180) or one JSON object a line, by its content and name.
+    File,
+}
+
+/// How the list goes on (facts: the vendor's documentation, named in the definition).
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "kind", deny_unknown_fields)]
+pub enum Paging {
+    #[default]
+    None,
+    /// `page=1,2,3…`; ends when `more` is false, or on a page shorter than `size`.
+    Page {
+        param: String,
+        #[serde(default = "one")]
+        first: u64,
+        #[serde(default)]
+        size_param: Option<String>,
+        #[serde(default)]
+        size: Option<u64>,
+        /// Path of a flag that says whether there is more.
+        #[serde(default)]
+        more: Option<String>,
+        /// Path of the total number of records.
+        #[serde(default)]
+        total: Option<String>,
+    },
+    /// `offset=0,100,…`; ends on a page shorter than `size`, or at `total`.
+    Offset {
+        param: String,
+        #[serde(default)]
+        size_param: Option<String>,
+        size: u64,
+        #[serde(default)]
+        total: Option<String>,
+    },
+    /// The body names the next cursor, which is sent as `param`; ends when it is absent, null or empty.
+    Cursor {
+        param: String,
+        next: String,
+        #[serde(default)]
+        size_param: Option<String>,
+        #[serde(default)]
+        size: Option<u64>,
+        /// Path of a flag that says whether there is more.
+        #[serde(default)]
+        more: Option<String>,
+    },
+    /// The `Link` header's `rel="next"` (RFC 8288).
+    LinkHeader {
+        #[serde(default)]
+        size_param: Option<String>,
+        #[serde(default)]
+        size: Option<u64>,
+    },
+    /// The body holds the address of the next page (`@odata.nextLink`, `next_page`). Followed as it is, on the same host only.
+    NextUrl {
+        next: String,
+        #[serde(default)]
+        size_param: Option<String>,
+        #[serde(default)]
+        size: Option<u64>,
+        /// Path of the total number of records.
+        #[serde(default)]
+        total: Option<String>,
+    },
+    /// RFC 7644 §3.4.2.4: `startIndex` (1-based) and `count`, `totalResults`; the server may return fewer than asked.
+    Scim {
+        #[serde(default = "hundred")]
+        size: u64,
+    },
+}
+
+fn one() -> u64 {
+    1
+}
+
+fn hundred() -> u64 {
+    100
+}
+
+/// Which records the vendor itself calls inactive.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ActiveRule {
+    /// Path of the field that tells.
+    pub path: String,
+    /// Values that mean active; everything else means inactive. A missing field means active.
+    pub values: Vec<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SourceField {
+    /// A path: `profile.email`, `emails[0].value`, `emails[type=work].value`.
+    pub path: String,
+    pub label: String,
+    #[serde(default, rename = "type")]
+    pub kind: FieldType,
+    #[serde(default)]
+    pub help: String,
+    #[serde(default = "yes")]
+    pub listed: bool,
+}
+
+/// The type of a field's value, at the source and in the inventory.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FieldType {
+    #[default]
+    Text,
+    Integer,
+    Number,
+    Boolean,
+    /// RFC 3339, or seconds since 1970.
+    Time,
+    Email,
+}

@@ -1,0 +1,137 @@
+//! The workspace's database: SQLite, write-ahead log, one writer at a time, any number of readers, from any number of processes.
+//!
+//! Documents (credentials, integrations, runs) are JSON in a `doc` column beside the columns that are searched by; the inventory has real
+//! columns, custom fields included, so that it sorts and searches at the speed of the database.
+
+mod schema;
+
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
+
+use crate::model::Problem;
+use crate::problem;
+
+/// What can go wrong with the database.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    #[error(transparent)]
+    Sqlite(#[from] rusqlite::Error),
+    #[error(transparent)]
+    Json(#[from] serde_json::Error),
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+    #[error("the database has version {found}, this program knows up to {known}")]
+    TooNew { found: i64, known: i64 },
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::TooNew { found, known } => problem!(Failed, "store.too_new", found = found, known = known),
+            other => problem!(Failed, "store.failed", reason = other),
+        }
+    }
+}
+
+pub struct Store {
+    path: PathBuf,
+    writer: Mutex<Connection>,
+    readers: Mutex<Vec<Connection>>,
+}
+
+impl Store {
+    /// Opens (or makes) `intertie.db` in the workspace directory and brings its schema up to date, after a backup.
+    pub fn open(dir: &Path) -> Result<Self, StoreError> {
+        private_dir(dir)?;
+        let path = dir.join("intertie.db");
+        if !path.exists() {
+            private_file(&path)?;
+        }
+        let mut writer = connect(&path, false)?;
+        schema::migrate(&mut writer, dir)?;
+        Ok(Self { path, writer: Mutex::new(writer), readers: Mutex::new(Vec::new()) })
+    }
+
+    /// Reads. The closure sees one consistent state only if it makes one statement or opens a transaction itself.
+    pub fn read<T>(&self, work: impl FnOnce(&Connection) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let pooled = self.readers.lock().unwrap_or_else(std::sync::PoisonError::into_inner).pop();
+        let connection = match pooled {
+            Some(connection) => connection,
+            None => connect(&self.path, true)?,
+        };
+        let result = work(&connection);
+        self.readers.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(connection);
+        result
+    }
+
+    /// Writes in one transaction: everything, or after an error nothing.
+    pub fn write<T>(&self, work: impl FnOnce(&Transaction<'_>) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let mut writer = self.writer.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let value = work(&transaction)?;
+        transaction.commit()?;
+        Ok(value)
+    }
+}
+
+fn connect(path: &Path, read_only: bool) -> Result<Connection, StoreError> {
+    let flags = if read_only {
+        OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX
+    } else {
+        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX
+    };
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(Duration::from_secs(10))?;
+    connection.set_prepared_statement_cache_capacity(64);
+    if !read_only {
+        connection.pragma_update(None, "journal_mode", "wal")?;
+        // With a write-ahead log, NORMAL loses at most the last transactions on power loss and never tears the database; FULL keeps them.
+        connection.pragma_update(None, "synchronous", "full")?;
+        connection.pragma_update(None, "foreign_keys", true)?;
+    }
+    Ok(connection)
+}
+
+/// Makes a directory that only its owner can enter.
+pub fn private_dir(dir: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt as _;
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)
+}
+
+fn private_file(path: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    match std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(error),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failed_write_leaves_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path()).unwrap();
+        let failed = store.write(|tx| {
+            tx.execute("insert into integrations (id, name, doc) values ('a', 'A', '{}')", [])?;
+            Err::<(), _>(StoreError::TooNew { found: 0, known: 0 })
+        });
+        assert!(failed.is_err());
+        let count: i64 = store.read(|c| Ok(c.query_row("select count(*) from integrations", [], |row| row.get(0))?)).unwrap();
+        assert_eq!(count, 0);
+    }
+
+    #[test]
+    fn two_openers_share_one_database() {
+        let dir = tempfile::tempdir().unwrap();
+        let (a, b) = (Store::open(dir.path()).unwrap(), Store::open(dir.path()).unwrap());
+        a.write(|tx| Ok(tx.execute("insert into integrations (id, name, doc) values ('a', 'A', '{}')", [])?)).unwrap();
+        let count: i64 = b.read(|c| Ok(c.query_row("select count(*) from integrations", [], |row| row.get(0))?)).unwrap();
+        assert_eq!(count, 1);
+    }
+}
