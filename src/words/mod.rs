@@ -3,6 +3,8 @@
 //! [`t!`] looks a key up at compile time, so an unknown key does not build; `tests/words.rs` finds keys that nothing uses.
 //! `{name}` stands for an argument. A message with `one` and `other` picks its form by the argument `n`.
 
+pub mod clean;
+
 use std::fmt::{Display, Write as _};
 
 enum Text {
