@@ -43,13 +43,58 @@ fn main() {
     code.push_str("];\n");
     fs::write(out.join("messages.rs"), code).expect("a writable OUT_DIR");
 
-    let mut code = String::from("static BUILT_IN: &[(&str, &str)] = &[\n");
+    let mut code = String::from("static BUILT_IN: &[BuiltIn] = &[\n");
     for file in toml_files(&root.join("assets/connectors")) {
-        let id = file.file_stem().expect("a file name").to_string_lossy().into_owned();
-        writeln!(code, "    ({id:?}, include_str!({:?})),", file.display().to_string()).unwrap();
+        built_in(&file, &mut code);
     }
     code.push_str("];\n");
     fs::write(out.join("connectors.rs"), code).expect("a writable OUT_DIR");
+}
+
+/// One row of the catalog's index, so that listing parses no definition. Whether the definition is right is for a test to say.
+fn built_in(file: &Path, code: &mut String) {
+    let id = file.file_stem().expect("a file name").to_string_lossy().into_owned();
+    let text = fs::read_to_string(file).expect("a readable definition");
+    let table: toml::Table = text.parse().unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+    let string = |key: &str| table.get(key).and_then(toml::Value::as_str).unwrap_or_default().to_owned();
+    let list = |key: &str| -> Vec<String> {
+        table.get(key).and_then(toml::Value::as_array).into_iter().flatten().filter_map(|v| v.as_str().map(str::to_owned)).collect()
+    };
+    let names: Vec<String> =
+        table.get("names").and_then(toml::Value::as_table).into_iter().flatten().filter_map(|(_, v)| v.as_str().map(str::to_owned)).collect();
+    let status = match string("status").as_str() {
+        "" | "available" => "Available",
+        "preview" => "Preview",
+        "practice" => "Practice",
+        other => panic!("{}: status {other:?}", file.display()),
+    };
+    let mut methods = String::new();
+    for (method, value) in table.get("auth").and_then(toml::Value::as_table).into_iter().flatten() {
+        let kind = match value.get("kind").and_then(toml::Value::as_str) {
+            Some("oauth2_code") => "OAuth2Code",
+            Some("client_credentials") => "ClientCredentials",
+            Some("api_key") => "ApiKey",
+            Some("bearer") => "Bearer",
+            Some("basic") => "Basic",
+            Some("none") => "None",
+            other => panic!("{}: kind {other:?} of method {method:?}", file.display()),
+        };
+        let default = value.get("default").and_then(toml::Value::as_bool).unwrap_or(false);
+        write!(methods, "({method:?}, AuthKind::{kind}, {default}), ").unwrap();
+    }
+    let resources: Vec<&str> =
+        table.get("resource").and_then(toml::Value::as_array).into_iter().flatten().filter_map(|r| r.get("id").and_then(toml::Value::as_str)).collect();
+    writeln!(
+        code,
+        "    BuiltIn {{ id: {id:?}, name: {:?}, names: &{names:?}, aliases: &{:?}, status: ConnectorStatus::{status}, categories: &{:?}, \
+         summary: {:?}, auth: &[{methods}], resources: &{resources:?}, text: include_str!({:?}) }},",
+        string("name"),
+        list("aliases"),
+        list("categories"),
+        string("summary"),
+        file.display().to_string(),
+    )
+    .unwrap();
 }
 
 fn toml_files(dir: &Path) -> Vec<PathBuf> {

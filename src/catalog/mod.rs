@@ -1,28 +1,261 @@
 //! Connector definitions: the built-in ones, compiled in, and the user's own in the workspace's `connectors/` directory, which override
 //! and extend them.
+//!
+//! A definition is the file `ID.toml`, so that one is found without reading the others. A broken file of the user's breaks nothing but
+//! itself: it is a fault that [`Catalog::faults`] reports.
 
-use std::path::Path;
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::model::{Connector, Problem};
+use crate::model::{AuthKind, Connector, ConnectorStatus, Origin, Problem};
+use crate::problem;
+use crate::words::clean;
 
+pub mod addresses;
+mod faults;
+pub mod input;
+mod parse;
+mod rendered;
+mod search;
 pub mod template;
+
+pub use faults::{DefinitionFault, check};
+pub use rendered::resource;
+pub use search::matching;
+
+/// A built-in definition: its row, and the text that is parsed when somebody asks for it.
+struct BuiltIn {
+    id: &'static str,
+    name: &'static str,
+    names: &'static [&'static str],
+    aliases: &'static [&'static str],
+    status: ConnectorStatus,
+    categories: &'static [&'static str],
+    summary: &'static str,
+    auth: &'static [(&'static str, AuthKind, bool)],
+    resources: &'static [&'static str],
+    text: &'static str,
+}
 
 include!(concat!(env!("OUT_DIR"), "/connectors.rs"));
 
+/// The longest definition that is read, in bytes.
+const MAX_FILE: u64 = 1 << 20;
+
+/// A row of the catalog: cheap, known without parsing whole definitions.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct ConnectorRow {
+    pub id: String,
+    pub name: String,
+    pub status: ConnectorStatus,
+    /// The first one, for grouping.
+    pub category: String,
+    pub categories: Vec<String>,
+    pub auth: Vec<AuthRow>,
+    pub resources: Vec<String>,
+    pub origin: Origin,
+    pub summary: String,
+    /// Other names it is found by.
+    #[serde(skip)]
+    pub aliases: Vec<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct AuthRow {
+    pub method: String,
+    pub kind: AuthKind,
+    pub default: bool,
+}
+
 /// All definitions a workspace can see. Opening it reads nothing; rows and definitions are parsed when they are asked for.
 pub struct Catalog {
-    user_dir: std::path::PathBuf,
+    user_dir: PathBuf,
+    parsed: Mutex<HashMap<&'static str, Arc<Connector>>>,
 }
 
 impl Catalog {
     #[must_use]
     pub fn open(user_dir: &Path) -> Self {
-        Self { user_dir: user_dir.to_owned() }
+        Self { user_dir: user_dir.to_owned(), parsed: Mutex::new(HashMap::new()) }
     }
 
+    /// The definition: the user's own when there is one. A user's definition that is broken is a Problem that names the file and line; the
+    /// built-in one that it would replace is not used in its stead.
     pub fn get(&self, id: &str) -> Result<Arc<Connector>, Problem> {
-        let _ = (id, &self.user_dir, BUILT_IN);
-        todo!()
+        let unknown = || problem!(Usage, "catalog.unknown", id = clean::line(id, 80));
+        if !is_id(id) {
+            return Err(unknown());
+        }
+        let path = self.user_dir.join(format!("{id}.toml"));
+        match std::fs::symlink_metadata(&path) {
+            Ok(_) => return read_user(&path, id).map(Arc::new).map_err(|fault| broken(&path, &fault)),
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound && error.kind() != std::io::ErrorKind::NotADirectory => {
+                return Err(problem!(Failed, "catalog.unreadable", file = clean::line(&path.display().to_string(), 200), reason = error));
+            }
+            Err(_) => {}
+        }
+        let built_in = BUILT_IN.iter().find(|one| one.id == id).ok_or_else(unknown)?;
+        let mut parsed = self.parsed.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(connector) = parsed.get(built_in.id) {
+            return Ok(connector.clone());
+        }
+        let connector = parse::connector(built_in.text).map_err(|faults| match faults.first() {
+            Some(fault) => broken(Path::new(&built_in_file(id)), fault),
+            None => unknown(),
+        })?;
+        let connector = Arc::new(connector);
+        parsed.insert(built_in.id, connector.clone());
+        Ok(connector)
+    }
+
+    /// One row for each connector, by name. A user's file that cannot be read has no row; see [`Catalog::faults`].
+    #[must_use]
+    pub fn rows(&self) -> Vec<ConnectorRow> {
+        let mut rows: Vec<ConnectorRow> = BUILT_IN.iter().map(BuiltIn::row).collect();
+        for (path, id) in self.user_files() {
+            if let Ok(connector) = read_user(&path, &id) {
+                rows.retain(|row| row.id != id);
+                rows.push(row_of(&connector));
+            }
+        }
+        rows.sort_by_cached_key(|row| (row.status == ConnectorStatus::Practice, row.name.to_lowercase()));
+        rows
+    }
+
+    /// What is wrong with the user's own definitions, as far as loading them goes.
+    #[must_use]
+    pub fn faults(&self) -> Vec<DefinitionFault> {
+        let mut faults = Vec::new();
+        for (path, id) in self.user_files() {
+            if let Err(fault) = read_user(&path, &id) {
+                faults.push(DefinitionFault { file: path.display().to_string(), ..fault });
+            }
+        }
+        faults
+    }
+
+    /// The user's files, by name: path and identifier.
+    #[must_use]
+    pub fn user_files(&self) -> Vec<(PathBuf, String)> {
+        let Ok(entries) = std::fs::read_dir(&self.user_dir) else { return Vec::new() };
+        let mut files: Vec<(PathBuf, String)> = entries
+            .flatten()
+            .map(|entry| entry.path())
+            .filter(|path| path.extension().is_some_and(|extension| extension == "toml"))
+            .filter_map(|path| path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).map(|id| (path, id)))
+            .collect();
+        files.sort();
+        files
     }
 }
+
+/// The text of a built-in definition, and the name of its file in the source tree.
+#[must_use]
+pub fn built_in(id: &str) -> Option<&'static str> {
+    BUILT_IN.iter().find(|one| one.id == id).map(|one| one.text)
+}
+
+/// The identifiers of the built-in definitions, in order.
+pub fn built_in_ids() -> impl Iterator<Item = &'static str> {
+    BUILT_IN.iter().map(|one| one.id)
+}
+
+/// What a built-in definition's file is called where faults are reported.
+#[must_use]
+pub fn built_in_file(id: &str) -> String {
+    format!("assets/connectors/{id}.toml")
+}
+
+/// Reads a definition from a file, at most a megabyte. The fault has no `file`.
+pub fn read(path: &Path) -> Result<String, DefinitionFault> {
+    use std::io::Read as _;
+    let failed = |reason: &dyn std::fmt::Display| faults::unreadable(&clean::line(&reason.to_string(), 200));
+    let file = std::fs::File::open(path).map_err(|error| failed(&error))?;
+    if !file.metadata().map_err(|error| failed(&error))?.is_file() {
+        return Err(failed(&crate::t!("catalog.not_a_file")));
+    }
+    let mut bytes = Vec::new();
+    file.take(MAX_FILE + 1).read_to_end(&mut bytes).map_err(|error| failed(&error))?;
+    if bytes.len() as u64 > MAX_FILE {
+        return Err(failed(&crate::t!("catalog.too_long")));
+    }
+    String::from_utf8(bytes).map_err(|_| failed(&crate::t!("catalog.not_utf8")))
+}
+
+fn read_user(path: &Path, id: &str) -> Result<Connector, DefinitionFault> {
+    let text = read(path)?;
+    let mut connector = parse::connector(&text).map_err(|faults| faults.into_iter().next().unwrap_or_else(|| faults::unreadable("")))?;
+    if connector.id != id {
+        return Err(faults::wrong_id(&text, &connector.id, id));
+    }
+    connector.origin = Origin::Workspace(path.display().to_string());
+    Ok(connector)
+}
+
+fn broken(path: &Path, fault: &DefinitionFault) -> Problem {
+    problem!(
+        Failed,
+        "catalog.broken",
+        file = clean::line(&path.display().to_string(), 200),
+        line = fault.line,
+        reason = fault.what,
+        mend = fault.mend
+    )
+}
+
+/// Lower-case letters, digits and hyphens: what may be a file name and a word of a command.
+fn is_id(id: &str) -> bool {
+    !id.is_empty()
+        && id.len() <= 64
+        && id.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+        && !id.starts_with('-')
+        && !id.ends_with('-')
+}
+
+impl BuiltIn {
+    fn row(&self) -> ConnectorRow {
+        let owned = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
+        let marked = self.auth.iter().position(|(_, _, default)| *default).unwrap_or(0);
+        ConnectorRow {
+            id: self.id.to_owned(),
+            name: self.name.to_owned(),
+            status: self.status,
+            category: self.categories.first().copied().unwrap_or_default().to_owned(),
+            categories: owned(self.categories),
+            auth: self
+                .auth
+                .iter()
+                .enumerate()
+                .map(|(i, (method, kind, _))| AuthRow { method: (*method).to_owned(), kind: *kind, default: i == marked })
+                .collect(),
+            resources: owned(self.resources),
+            origin: Origin::BuiltIn,
+            summary: self.summary.to_owned(),
+            aliases: self.names.iter().chain(self.aliases).map(|text| (*text).to_owned()).collect(),
+        }
+    }
+}
+
+fn row_of(connector: &Connector) -> ConnectorRow {
+    let default = connector.default_auth().map(|(key, _)| key.to_owned());
+    ConnectorRow {
+        id: connector.id.clone(),
+        name: connector.name.clone(),
+        status: connector.status,
+        category: connector.categories.first().cloned().unwrap_or_default(),
+        categories: connector.categories.clone(),
+        auth: connector
+            .auth
+            .iter()
+            .map(|(key, method)| AuthRow { method: key.clone(), kind: method.kind, default: Some(key) == default.as_ref() })
+            .collect(),
+        resources: connector.resources.iter().map(|resource| resource.id.clone()).collect(),
+        origin: connector.origin.clone(),
+        summary: connector.summary.clone(),
+        aliases: connector.names.values().chain(&connector.aliases).cloned().collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,25 +1,290 @@
-//! Templates of definitions: addresses, paths, parameters.
+//! Templates of definitions: addresses, paths, parameters; and the small expressions that say what an answer means.
+//!
+//! Jinja-style, but expressions only: statements are refused, so that a definition can neither loop nor grow memory. A name without a
+//! value is an error; `{{ input.tenant or 'organizations' }}` says what stands in its place.
 
-use crate::model::Problem;
+use std::fmt;
+use std::sync::LazyLock;
+
 use indexmap::IndexMap;
+use minijinja::value::Value;
+use minijinja::{Environment, UndefinedBehavior};
+
+use crate::model::{Connector, Problem};
+use crate::problem;
+use crate::words::clean;
 
 /// What a template can name.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default, PartialEq)]
 pub struct Context {
-    /// `input.KEY`: settings and, where a request needs them, secrets. Not printed: the `Debug` form shows keys only when secrets are in.
+    /// `input.KEY`: settings and, where a request needs them, secrets.
     pub input: IndexMap<String, String>,
     /// `found.KEY`: captured while connecting.
     pub found: IndexMap<String, String>,
 }
 
-/// Renders one template. A name without a value is an error that says which.
-pub fn render(template: &str, context: &Context) -> Result<String, Problem> {
-    let _ = (template, context);
-    todo!()
+/// Keys only: values may be secrets.
+impl fmt::Debug for Context {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let keys = |map: &IndexMap<String, String>| map.keys().cloned().collect::<Vec<_>>();
+        f.debug_struct("Context").field("input", &keys(&self.input)).field("found", &keys(&self.found)).finish()
+    }
 }
 
-/// The first that renders completely and non-empty; `None` when the list is empty.
+impl Context {
+    /// What a credential of `method` gives to templates: its settings, and the defaults of inputs that it leaves empty. An optional input
+    /// without a value has no name here.
+    #[must_use]
+    pub fn new(connector: &Connector, method: &str, settings: &IndexMap<String, String>, found: &IndexMap<String, String>) -> Self {
+        let mut input: IndexMap<String, String> =
+            settings.iter().filter(|(_, value)| !value.is_empty()).map(|(key, value)| (key.clone(), value.clone())).collect();
+        for one in connector.inputs_for(method) {
+            if let Some(default) = one.default.as_ref().filter(|default| !default.is_empty()) {
+                input.entry(one.key.clone()).or_insert_with(|| default.clone());
+            }
+        }
+        Self { input, found: found.clone() }
+    }
+
+    fn value(&self) -> Value {
+        Value::from_serialize(std::collections::BTreeMap::from([("input", &self.input), ("found", &self.found)]))
+    }
+
+    fn has(&self, name: &str) -> bool {
+        match name.split_once('.') {
+            Some(("input", key)) => self.input.contains_key(key),
+            Some(("found", key)) => self.found.contains_key(key),
+            _ => false,
+        }
+    }
+}
+
+/// Steps a template may take; an address takes a few dozen.
+const FUEL: u64 = 20_000;
+/// The longest result, in bytes.
+const MAX_RESULT: usize = 64 << 10;
+
+fn environment(undefined: UndefinedBehavior) -> Environment<'static> {
+    let mut env = Environment::empty();
+    env.set_undefined_behavior(undefined);
+    env.set_fuel(Some(FUEL));
+    env.add_filter("lower", |text: String| text.to_lowercase());
+    env.add_filter("upper", |text: String| text.to_uppercase());
+    env.add_filter("trim", |text: String| text.trim().to_owned());
+    env.add_filter("urlencode", |text: String| urlencode(&text));
+    env.add_filter("default", minijinja::filters::default);
+    env.add_filter("length", minijinja::filters::length);
+    env.add_test("defined", minijinja::tests::is_defined);
+    env.add_test("undefined", minijinja::tests::is_undefined);
+    env.add_test("none", minijinja::tests::is_none);
+    env.add_test("string", minijinja::tests::is_string);
+    env.add_test("number", minijinja::tests::is_number);
+    env.add_test("mapping", minijinja::tests::is_mapping);
+    env.add_test("sequence", minijinja::tests::is_sequence);
+    env.add_test("startingwith", minijinja::tests::is_startingwith);
+    env.add_test("endingwith", minijinja::tests::is_endingwith);
+    env
+}
+
+/// Printing a name without a value fails; asking whether it has one does not.
+static TEMPLATES: LazyLock<Environment<'static>> = LazyLock::new(|| environment(UndefinedBehavior::SemiStrict));
+/// An answer may lack anything: `body.error.code` of an empty body is simply not there.
+static EXPRESSIONS: LazyLock<Environment<'static>> = LazyLock::new(|| environment(UndefinedBehavior::Chainable));
+
+/// Everything but unreserved characters (RFC 3986 §2.3) as `%XX`: one segment of a path, one value of a query.
+fn urlencode(text: &str) -> String {
+    use fmt::Write as _;
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            let _ = write!(out, "%{byte:02X}");
+        }
+    }
+    out
+}
+
+/// Renders one template. A name without a value is an error that says which. Values are never part of the error.
+pub fn render(template: &str, context: &Context) -> Result<String, Problem> {
+    if is_plain(template) {
+        return Ok(template.to_owned());
+    }
+    let wrong = |reason: String| problem!(Failed, "catalog.template", template = clean::line(template, 120), reason = reason);
+    if template.contains("{%") {
+        return Err(wrong(crate::t!("catalog.statement").to_owned()));
+    }
+    let compiled = TEMPLATES.template_from_str(template).map_err(|error| wrong(reason(&error)))?;
+    match compiled.render(context.value()) {
+        Ok(text) if text.len() > MAX_RESULT => Err(wrong(crate::t!("catalog.long_result").to_owned())),
+        Ok(text) => Ok(text),
+        Err(error) if error.kind() == minijinja::ErrorKind::UndefinedError => {
+            let mut missing: Vec<String> = compiled.undeclared_variables(true).into_iter().filter(|name| !context.has(name)).collect();
+            missing.sort();
+            Err(problem!(Usage, "catalog.no_value", names = clean::line(&missing.join(", "), 200), template = clean::line(template, 120)))
+        }
+        Err(error) => Err(wrong(reason(&error))),
+    }
+}
+
+/// The first that renders completely and non-empty; `None` when the list is empty, or when all come out empty. When none renders, the
+/// error of the first one.
 pub fn first(templates: &[String], context: &Context) -> Result<Option<String>, Problem> {
-    let _ = (templates, context);
-    todo!()
+    let mut problem = None;
+    for template in templates {
+        match render(template, context) {
+            Ok(text) if !text.trim().is_empty() => return Ok(Some(text)),
+            Ok(_) => {}
+            Err(error) => {
+                problem.get_or_insert(error);
+            }
+        }
+    }
+    problem.map_or(Ok(None), Err)
+}
+
+/// Whether a text needs no engine.
+#[must_use]
+pub fn is_plain(text: &str) -> bool {
+    !text.contains("{{") && !text.contains("{%") && !text.contains("{#")
+}
+
+/// The names a template uses (`input.tenant`), or why it cannot be read.
+pub fn names(template: &str) -> Result<Vec<String>, String> {
+    if is_plain(template) {
+        return Ok(Vec::new());
+    }
+    if template.contains("{%") {
+        return Err(crate::t!("catalog.statement").to_owned());
+    }
+    let compiled = TEMPLATES.template_from_str(template).map_err(|error| reason(&error))?;
+    let mut names: Vec<String> = compiled.undeclared_variables(true).into_iter().collect();
+    names.sort();
+    Ok(names)
+}
+
+/// What an expression over an answer can name: `status` and `body` (parsed JSON, or nothing).
+#[derive(serde::Serialize)]
+struct Answer<'a> {
+    status: u16,
+    body: &'a serde_json::Value,
+}
+
+/// Whether an expression such as `not body.ok and body.error == 'ratelimited'` holds for an answer. What the body lacks counts as false.
+pub fn holds(expression: &str, status: u16, body: &serde_json::Value) -> Result<bool, Problem> {
+    let wrong = |error: minijinja::Error| problem!(Failed, "catalog.expression", expression = clean::line(expression, 120), reason = reason(&error));
+    let compiled = EXPRESSIONS.compile_expression(expression).map_err(wrong)?;
+    compiled.eval(Answer { status, body }).map(|value| value.is_true()).map_err(wrong)
+}
+
+/// Whether an expression can be read, and names nothing but `status` and `body`.
+pub fn check_expression(expression: &str) -> Result<(), String> {
+    let compiled = EXPRESSIONS.compile_expression(expression).map_err(|error| reason(&error))?;
+    let mut unknown: Vec<String> = compiled.undeclared_variables(false).into_iter().filter(|name| name != "status" && name != "body").collect();
+    unknown.sort();
+    match unknown.first() {
+        Some(name) => Err(crate::t!("catalog.expression_name", name = clean::line(name, 80))),
+        None => Ok(()),
+    }
+}
+
+/// The engine's own words, cut and cleaned. They name parts of the template, not values.
+fn reason(error: &minijinja::Error) -> String {
+    let text = error.detail().map_or_else(|| error.kind().to_string(), str::to_owned);
+    clean::line(&text, 200)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn context(pairs: &[(&str, &str)]) -> Context {
+        Context { input: pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect(), found: IndexMap::new() }
+    }
+
+    #[test]
+    fn templates_render() {
+        let c = context(&[("tenant", "contoso"), ("name", "A b/c"), ("empty", "")]);
+        for (template, expected) in [
+            ("https://plain.example/x", "https://plain.example/x"),
+            ("https://{{ input.tenant }}.example", "https://contoso.example"),
+            ("{{ input.other or 'organizations' }}", "organizations"),
+            ("{{ input.empty or 'x' }}", "x"),
+            ("{{ input.name | urlencode }}", "A%20b%2Fc"),
+            ("{{ input.tenant | upper }}", "CONTOSO"),
+            ("{{ 'eu' if input.tenant == 'contoso' else 'us' }}", "eu"),
+            ("a { b } c", "a { b } c"),
+        ] {
+            assert_eq!(render(template, &c).unwrap(), expected, "{template}");
+        }
+    }
+
+    #[test]
+    fn a_missing_name_is_said() {
+        let problem = render("https://{{ input.tenant }}/{{ input.tenante }}", &context(&[("tenant", "x")])).unwrap_err();
+        assert!(problem.why.contains("input.tenante") || problem.what.contains("input.tenante"), "{problem:?}");
+        assert!(!problem.why.contains("input.tenant,"), "{problem:?}");
+    }
+
+    #[test]
+    fn statements_and_dangerous_builtins_are_refused() {
+        for template in
+            ["{% for x in [1] %}{% endfor %}", "{{ range(10) }}", "{{ [1,2]|join(',') }}", "{{ 'a'|replace('a','b') }}", "{{ '%s'|format(1) }}"]
+        {
+            assert!(render(template, &Context::default()).is_err(), "{template}");
+        }
+    }
+
+    #[test]
+    fn a_value_is_no_template() {
+        assert_eq!(render("{{ input.a }}", &context(&[("a", "{{ input.b }}")])).unwrap(), "{{ input.b }}");
+    }
+
+    #[test]
+    fn a_secret_is_not_in_an_error() {
+        let problem = render("{{ input.token }}{{ input.token + 1 }}", &context(&[("token", "s3cret-value")])).unwrap_err();
+        assert!(!format!("{problem:?}").contains("s3cret-value"), "{problem:?}");
+        assert!(!format!("{:?}", context(&[("token", "s3cret-value")])).contains("s3cret"));
+    }
+
+    #[test]
+    fn the_first_complete_one_wins() {
+        let list = |items: &[&str]| items.iter().map(|s| (*s).to_owned()).collect::<Vec<_>>();
+        let c = context(&[("a", "1"), ("e", "")]);
+        assert_eq!(first(&list(&["{{ input.b }}", "{{ input.e }}", "x{{ input.a }}"]), &c).unwrap().as_deref(), Some("x1"));
+        assert_eq!(first(&[], &c).unwrap(), None);
+        assert_eq!(first(&list(&["{{ input.e }}"]), &c).unwrap(), None);
+        assert!(first(&list(&["{{ input.b }}"]), &c).is_err());
+    }
+
+    #[test]
+    fn expressions_over_answers() {
+        let body = serde_json::json!({"ok": false, "error": "ratelimited", "list": [1, 2]});
+        for (expression, expected) in [
+            ("not body.ok and body.error == 'ratelimited'", true),
+            ("body.ok", false),
+            ("body.missing.deeper", false),
+            ("status == 200", true),
+            ("status in [401, 403]", false),
+            ("body.list | length == 2", true),
+            ("body is mapping", true),
+            ("body.error is startingwith('rate')", true),
+        ] {
+            assert_eq!(holds(expression, 200, &body).unwrap(), expected, "{expression}");
+        }
+        assert!(!holds("body.ok", 200, &serde_json::Value::Null).unwrap());
+        assert!(holds("body.(", 200, &body).is_err());
+        assert!(check_expression("bodi.ok").is_err());
+        assert!(check_expression("body.ok and status < 300").is_ok());
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn nothing_panics(template in "(?s).{0,60}", open in "\\PC{0,30}") {
+            let _ = render(&template, &Context::default());
+            let _ = render(&format!("{{{{ {open} }}}}"), &Context::default());
+            let _ = names(&template);
+            let _ = holds(&open, 200, &serde_json::Value::Null);
+        }
+    }
 }

@@ -1,7 +1,8 @@
 //! A connector: the definition of one vendor, as data. `assets/connectors/*.toml` hold the built-in ones, version 1 of this schema.
 //!
 //! A *template* is a Jinja-style text: `{{ input.KEY }}` is an input of the credential, `{{ found.KEY }}` a value captured while
-//! connecting. Where a list of templates stands, the first that renders completely and non-empty wins.
+//! connecting. Where a list of templates stands, the first that renders completely and non-empty wins. Addresses, paths, query values,
+//! headers, parameters, scopes and the texts of a resource may be templates; `assets/connectors/README.md` describes every key.
 
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
@@ -155,6 +156,19 @@ pub struct Input {
     /// The same at the end: `.myshopify.com`.
     #[serde(default)]
     pub suffix: String,
+    /// Mistakes that people make here: a value that matches is probably the wrong one. It is said, not refused.
+    #[serde(default, rename = "warning")]
+    pub warnings: Vec<InputWarning>,
+}
+
+/// A value that is probably a mistake: the id of a secret where the secret itself is wanted.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InputWarning {
+    /// A regular expression that the whole value matches when it is the wrong one.
+    pub pattern: String,
+    /// What it looks like, and where the right value is found.
+    pub message: String,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -277,6 +291,7 @@ pub enum ClientAuth {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Scopes {
+    /// Asked for unless the person chooses others. Templates: `api://{{ input.client_id }}/.default`.
     #[serde(default)]
     pub default: Vec<String>,
     /// A space when absent (RFC 6749 §3.3).
@@ -425,7 +440,8 @@ pub enum ResourceKind {
     Software,
 }
 
-/// A kind of record that a connector reads.
+/// A kind of record that a connector reads. `path`, `query`, `records` and the texts of the paging may be templates: a reader takes the
+/// resource as `catalog::resource` gives it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Resource {
@@ -446,7 +462,12 @@ pub struct Resource {
     pub format: Format,
     #[serde(default)]
     pub paging: Paging,
-    /// The natural sync key: path of the field that identifies a record at the vendor.
+    /// Where the person says how the list goes on: a template that gives a key of `pagings`. `catalog::resource` puts it into `paging`.
+    #[serde(default)]
+    pub paging_by: Option<String>,
+    #[serde(default)]
+    pub pagings: IndexMap<String, Paging>,
+    /// The natural sync key: path of the field that identifies a record at the vendor. Never a template.
     pub key: String,
     #[serde(default)]
     pub active: Option<ActiveRule>,

@@ -1,0 +1,127 @@
+//! A resource as it is for one credential: its templates filled in, its paging chosen.
+
+use super::template::{self, Context};
+use crate::model::{Paging, Problem, Resource};
+use crate::problem;
+use crate::words::clean;
+
+/// Fills in the templates of `path`, `query`, `records`, `active` and the paging. A query value that comes out empty is left out, so that
+/// an optional input can steer it: `{{ input.filter or '' }}`.
+pub fn resource(resource: &Resource, context: &Context) -> Result<Resource, Problem> {
+    let mut out = resource.clone();
+    let text = |template: &str| template::render(template, context);
+    out.path = text(&out.path)?;
+    for value in out.query.values_mut() {
+        *value = text(value)?;
+    }
+    out.query.retain(|_, value| !value.is_empty());
+    out.records = text(&out.records)?;
+    if let Some(active) = &mut out.active {
+        active.path = text(&active.path)?;
+    }
+    if let Some(by) = &out.paging_by {
+        let chosen = text(by)?;
+        out.paging = out.pagings.get(&chosen).cloned().ok_or_else(|| {
+            problem!(Usage, "catalog.paging", chosen = clean::line(&chosen, 60), known = out.pagings.keys().cloned().collect::<Vec<_>>().join(", "))
+        })?;
+    }
+    paging(&mut out.paging, context)?;
+    Ok(out)
+}
+
+/// Fills in one paging. An optional text that comes out empty is absent; a page size without a parameter to ask for it is not known, either.
+fn paging(paging: &mut Paging, context: &Context) -> Result<(), Problem> {
+    let text = |text: &mut String| template::render(text, context).map(|rendered| *text = rendered);
+    let optional = |value: &mut Option<String>| -> Result<(), Problem> {
+        let rendered = value.as_deref().map(|value| template::render(value, context)).transpose()?;
+        *value = rendered.filter(|text| !text.is_empty());
+        Ok(())
+    };
+    let sized = |param: &mut Option<String>, size: &mut Option<u64>| -> Result<(), Problem> {
+        let had = param.is_some();
+        optional(param)?;
+        if had && param.is_none() {
+            *size = None;
+        }
+        Ok(())
+    };
+    match paging {
+        Paging::None | Paging::Scim { .. } => {}
+        Paging::Page { param, size_param, size, more, total, first: _ } => {
+            text(param)?;
+            sized(size_param, size)?;
+            optional(more)?;
+            optional(total)?;
+        }
+        Paging::Offset { param, size_param, total, size: _ } => {
+            text(param)?;
+            optional(size_param)?;
+            optional(total)?;
+        }
+        Paging::Cursor { param, next, size_param, size, more } => {
+            text(param)?;
+            text(next)?;
+            sized(size_param, size)?;
+            optional(more)?;
+        }
+        Paging::LinkHeader { size_param, size } => sized(size_param, size)?,
+        Paging::NextUrl { next, size_param, size, total } => {
+            text(next)?;
+            sized(size_param, size)?;
+            optional(total)?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use indexmap::IndexMap;
+
+    fn example() -> Resource {
+        toml::from_str(
+            r#"
+            id = "records"
+            name = "Records"
+            kind = "users"
+            path = "/{{ input.path }}"
+            query = { filter = "{{ input.filter or '' }}", fixed = "1" }
+            records = "{{ input.records or '' }}"
+            key = "id"
+            paging_by = "{{ input.paging or 'none' }}"
+            [pagings.none]
+            kind = "none"
+            [pagings.page]
+            kind = "page"
+            param = "{{ input.page_param or 'page' }}"
+            size_param = "{{ input.size_param or '' }}"
+            size = 100
+            "#,
+        )
+        .unwrap()
+    }
+
+    fn context(pairs: &[(&str, &str)]) -> Context {
+        Context { input: pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect(), found: IndexMap::new() }
+    }
+
+    #[test]
+    fn the_person_chooses_the_paging() {
+        let plain = resource(&example(), &context(&[("path", "users")])).unwrap();
+        assert_eq!((plain.path.as_str(), plain.paging, plain.query.len()), ("/users", Paging::None, 1));
+        let paged = resource(&example(), &context(&[("path", "users"), ("paging", "page"), ("page_param", "p")])).unwrap();
+        assert_eq!(paged.paging, Paging::Page { param: "p".into(), first: 1, size_param: None, size: None, more: None, total: None });
+        let sized = resource(&example(), &context(&[("path", "users"), ("paging", "page"), ("size_param", "n")])).unwrap();
+        assert_eq!(
+            sized.paging,
+            Paging::Page { param: "page".into(), first: 1, size_param: Some("n".into()), size: Some(100), more: None, total: None }
+        );
+    }
+
+    #[test]
+    fn an_unknown_choice_is_a_problem() {
+        assert!(resource(&example(), &context(&[("path", "x"), ("paging", "sideways")])).is_err());
+        assert!(resource(&example(), &context(&[])).unwrap_err().why.contains("input.path"));
+    }
+}
