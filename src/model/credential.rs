@@ -32,6 +32,9 @@ pub struct Credential {
     pub access_expires: Option<Time>,
     #[serde(default)]
     pub refresh_expires: Option<Time>,
+    /// Whether a new access token can be had without a person.
+    #[serde(default)]
+    pub refreshes: bool,
     /// When the client secret or key ends, typed by hand.
     #[serde(default)]
     pub secret_expires: Option<Time>,

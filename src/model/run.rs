@@ -32,6 +32,35 @@ pub struct Run {
     pub problem: Option<Problem>,
 }
 
+impl Run {
+    /// A run that begins now: nothing counted, no identifier yet.
+    #[must_use]
+    pub fn begin(integration: &str, name: &str, started: Time, dry_run: bool) -> Self {
+        Self {
+            run: String::new(),
+            integration: integration.to_owned(),
+            integration_name: name.to_owned(),
+            state: RunState::Running,
+            dry_run,
+            read: 0,
+            filtered: 0,
+            created: 0,
+            updated: 0,
+            unchanged: 0,
+            deactivated: 0,
+            reactivated: 0,
+            skipped: 0,
+            failed: 0,
+            pages: 0,
+            requests: 0,
+            bytes: 0,
+            started,
+            ended: None,
+            problem: None,
+        }
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RunState {

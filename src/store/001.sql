@@ -12,3 +12,29 @@ create table notices (id integer primary key autoincrement, at text not null, se
 -- Fields of the inventory tables. Each is a column of its table, named as its key.
 create table fields (tbl text not null, key text not null, label text not null, type text not null, mandatory integer not null, custom integer not null,
     position integer not null, primary key (tbl, key));
+
+-- The inventory. A field is a column named as its key; custom fields are added to these tables. Columns with an underscore are ours: when
+-- a record was made and last changed (microseconds since 1970), by which run, and which integration brought it.
+create table people (_id integer primary key, _key text not null, _active integer not null, _integration text not null, _run text not null,
+    _created integer not null, _changed integer not null,
+    "email" text, "full_name" text, "user_type" text, "username" text, "first_name" text, "last_name" text, "position" text, "department"
+    text, "manager" text, "phone" text, "locale" text, "time_zone" text, "external_id" text, "verified" boolean, "verified_time" text,
+    "last_login" text, "employee_number" text, "location" text);
+create index people_by_key on people (_key collate nocase);
+create table saas_users (_id integer primary key, _key text not null, _application text not null, _active integer not null, _integration text not null, _run text not null,
+    _created integer not null, _changed integer not null,
+    "user_name" text, "email" text, "full_name" text, "external_id" text, "role" text, "last_activity" text, "verified" boolean);
+create index saas_users_by_key on saas_users (_application, _key collate nocase);
+create table hardware (_id integer primary key, _key text not null, _active integer not null, _integration text not null, _run text not null,
+    _created integer not null, _changed integer not null,
+    "serial_number" text, "name" text, "model" text, "manufacturer" text, "type" text, "os" text, "assigned_to" text, "last_seen" text,
+    "location" text);
+create index hardware_by_key on hardware (_key collate nocase);
+create table software (_id integer primary key, _key text not null, _active integer not null, _integration text not null, _run text not null,
+    _created integer not null, _changed integer not null,
+    "name" text, "version" text, "publisher" text, "installed_on" text, "category" text);
+create index software_by_key on software (_key collate nocase);
+create table applications (_id integer primary key, _key text not null, _active integer not null, _integration text not null, _run text not null,
+    _created integer not null, _changed integer not null,
+    "name" text, "vendor" text, "category" text, "owner" text, "url" text);
+create index applications_by_key on applications (_key collate nocase);

@@ -3,6 +3,12 @@
 //! Documents (credentials, integrations, runs) are JSON in a `doc` column beside the columns that are searched by; the inventory has real
 //! columns, custom fields included, so that it sorts and searches at the speed of the database.
 
+mod condition;
+pub mod credentials;
+pub mod id;
+pub mod inventory;
+pub mod notices;
+pub mod runs;
 mod schema;
 
 use std::path::{Path, PathBuf};
@@ -25,6 +31,8 @@ pub enum StoreError {
     Io(#[from] std::io::Error),
     #[error("the database has version {found}, this program knows up to {known}")]
     TooNew { found: i64, known: i64 },
+    #[error("{table} has no field {key}")]
+    NoColumn { table: &'static str, key: String },
 }
 
 impl From<StoreError> for Problem {
@@ -40,6 +48,7 @@ pub struct Store {
     path: PathBuf,
     writer: Mutex<Connection>,
     readers: Mutex<Vec<Connection>>,
+    viewer: Mutex<inventory::Viewer>,
 }
 
 impl Store {
@@ -52,7 +61,13 @@ impl Store {
         }
         let mut writer = connect(&path, false)?;
         schema::migrate(&mut writer, dir)?;
-        Ok(Self { path, writer: Mutex::new(writer), readers: Mutex::new(Vec::new()) })
+        Ok(Self { path, writer: Mutex::new(writer), readers: Mutex::new(Vec::new()), viewer: Mutex::default() })
+    }
+
+    /// The workspace's directory.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        self.path.parent().unwrap_or(Path::new("."))
     }
 
     /// Reads. The closure sees one consistent state only if it makes one statement or opens a transaction itself.
@@ -60,11 +75,27 @@ impl Store {
         let pooled = self.readers.lock().unwrap_or_else(std::sync::PoisonError::into_inner).pop();
         let connection = match pooled {
             Some(connection) => connection,
-            None => connect(&self.path, true)?,
+            None => self.reader()?,
         };
         let result = work(&connection);
         self.readers.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(connection);
         result
+    }
+
+    fn reader(&self) -> Result<Connection, StoreError> {
+        connect(&self.path, true)
+    }
+
+    /// A connection of its own for a run, which writes much. It syncs when the log is folded into the database, not at every commit: after a
+    /// power failure the last pages may be gone, each with its records, counts and journal together, and the run is found interrupted; a
+    /// killed process loses nothing that was committed. [`durable`] makes the last commit, and with it all before, survive.
+    pub fn bulk(&self) -> Result<Connection, StoreError> {
+        let connection = connect(&self.path, false)?;
+        connection.pragma_update(None, "synchronous", "normal")?;
+        // 16 MB of log between two folds, and as much cache: a large table's index fits.
+        connection.pragma_update(None, "wal_autocheckpoint", 4_000)?;
+        connection.pragma_update(None, "cache_size", -16_384)?;
+        Ok(connection)
     }
 
     /// Writes in one transaction: everything, or after an error nothing.
@@ -77,14 +108,55 @@ impl Store {
     }
 }
 
+/// From here on each commit of this connection is on the disk when it returns, and all before it with it: they share one log.
+pub fn durable(connection: &Connection) -> Result<(), StoreError> {
+    Ok(connection.pragma_update(None, "synchronous", "full")?)
+}
+
+/// Waits for another writer up to ten seconds, looking every millisecond: SQLite's own waiter slows down to a tenth of a second, and would
+/// miss the gaps that a run leaves between its pages.
+fn wait(times: i32) -> bool {
+    std::thread::sleep(Duration::from_millis(1));
+    times < 10_000
+}
+
+/// `holds(needle, value, …)`: whether one of the values contains the needle, ignoring case.
+fn holds(context: &rusqlite::functions::Context<'_>) -> rusqlite::Result<bool> {
+    let needle = context.get_raw(0).as_str().unwrap_or_default();
+    for i in 1..context.len() {
+        let found = match context.get_raw(i) {
+            rusqlite::types::ValueRef::Text(text) => contains(text, needle),
+            rusqlite::types::ValueRef::Integer(number) => contains(number.to_string().as_bytes(), needle),
+            rusqlite::types::ValueRef::Real(number) => contains(number.to_string().as_bytes(), needle),
+            _ => false,
+        };
+        if found {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+fn contains(text: &[u8], needle: &str) -> bool {
+    let Some((first, rest)) = needle.as_bytes().split_first() else { return true };
+    if needle.is_ascii() && text.is_ascii() {
+        let (lower, upper) = (first.to_ascii_lowercase(), first.to_ascii_uppercase());
+        let last = (text.len() + 1).saturating_sub(needle.len());
+        return (0..last).any(|i| (text[i] == lower || text[i] == upper) && text[i + 1..i + needle.len()].eq_ignore_ascii_case(rest));
+    }
+    String::from_utf8_lossy(text).to_lowercase().contains(&needle.to_lowercase())
+}
+
 fn connect(path: &Path, read_only: bool) -> Result<Connection, StoreError> {
     let flags = if read_only {
         OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX
     } else {
         OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX
     };
-    let connection = Connection::open_with_flags(path, flags)?;
-    connection.busy_timeout(Duration::from_secs(10))?;
+    let mut connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_handler(Some(wait))?;
+    let pure = rusqlite::functions::FunctionFlags::SQLITE_UTF8 | rusqlite::functions::FunctionFlags::SQLITE_DETERMINISTIC;
+    connection.create_scalar_function("holds", -1, pure, holds)?;
     connection.set_prepared_statement_cache_capacity(64);
     if !read_only {
         connection.pragma_update(None, "journal_mode", "wal")?;
