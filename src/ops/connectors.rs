@@ -1,72 +1,119 @@
 //! The catalog, for people and scripts.
 
-use super::{Result, Workspace};
-use crate::model::{Connector, Finding};
-use indexmap::IndexMap;
 use std::path::PathBuf;
 
-/// A row of the catalog: cheap, known without parsing whole definitions.
-#[derive(Debug, Clone, PartialEq, serde::Serialize)]
-pub struct ConnectorRow {
-    pub id: String,
-    pub name: String,
-    pub status: crate::model::ConnectorStatus,
-    /// The first one, for grouping.
-    pub category: String,
-    pub categories: Vec<String>,
-    pub auth: Vec<AuthRow>,
-    pub resources: Vec<String>,
-    pub origin: crate::model::Origin,
-    pub summary: String,
-    /// Other names it is found by.
-    #[serde(skip)]
-    pub aliases: Vec<String>,
-}
+use indexmap::IndexMap;
+use serde_json::{Map, Value, json};
 
-#[derive(Debug, Clone, PartialEq, serde::Serialize)]
-pub struct AuthRow {
-    pub method: String,
-    pub kind: crate::model::AuthKind,
-    pub default: bool,
-}
+use super::{Result, Workspace};
+use crate::catalog::{self, addresses, template::Context};
+use crate::model::{AuthMethod, Connector, Finding, Input};
+
+pub use crate::catalog::{AuthRow, ConnectorRow, DefinitionFault};
 
 /// All connectors, or those that match, best first.
 pub fn list(ws: &Workspace, search: Option<&str>) -> Result<Vec<ConnectorRow>> {
-    let _ = (ws, search);
-    todo!()
+    let rows = ws.catalog().rows();
+    Ok(match search {
+        Some(query) => catalog::matching(rows, query),
+        None => rows,
+    })
 }
 
-/// The whole definition. With `language`, its texts in that language where it has them.
+/// The whole definition.
 pub fn get(ws: &Workspace, id: &str) -> Result<Connector> {
-    let _ = (ws, id);
-    todo!()
+    Ok(ws.catalog().get(id)?.as_ref().clone())
 }
 
 /// The addresses and scopes as they come out for given inputs; what cannot be rendered yet stays a template.
-pub fn resolved(ws: &Workspace, id: &str, inputs: &IndexMap<String, String>) -> Result<serde_json::Value> {
-    let _ = (ws, id, inputs);
-    todo!()
+///
+/// `base_url`, the `authorize_url`, `token_url`, `refresh_url`, `revoke_url` and `scopes` of the default method (or of the one that
+/// `inputs` names as `method`), and under `auth` the same for every method.
+pub fn resolved(ws: &Workspace, id: &str, inputs: &IndexMap<String, String>) -> Result<Value> {
+    let connector = ws.catalog().get(id)?;
+    let chosen = inputs.get("method").filter(|method| connector.auth.contains_key(*method)).map(String::as_str);
+    let chosen = chosen.or_else(|| connector.default_auth().map(|(key, _)| key)).unwrap_or_default().to_owned();
+    let none = IndexMap::new();
+    let mut auth = Map::new();
+    for (key, method) in &connector.auth {
+        auth.insert(key.clone(), method_addresses(method, &Context::new(&connector, key, inputs, &none)));
+    }
+    let context = Context::new(&connector, &chosen, inputs, &none);
+    let base = addresses::base_url(&connector, &context).ok().flatten().or_else(|| connector.request.base_url.first().cloned());
+    let mut out = Map::new();
+    out.insert("method".to_owned(), json!(chosen));
+    out.insert("base_url".to_owned(), json!(base));
+    if let Some(Value::Object(own)) = auth.get(&chosen) {
+        out.extend(own.clone());
+    }
+    out.insert("auth".to_owned(), Value::Object(auth));
+    Ok(Value::Object(out))
 }
 
-/// One fault of a definition.
-#[derive(Debug, Clone, PartialEq, serde::Serialize)]
-pub struct DefinitionFault {
-    pub file: String,
-    /// 1-based.
-    pub line: usize,
-    pub what: String,
-    /// How to mend it.
-    pub mend: String,
+fn method_addresses(method: &AuthMethod, context: &Context) -> Value {
+    let or_template = |rendered: Result<Option<String>>, templates: &[String]| match rendered {
+        Ok(url) => json!(url),
+        Err(_) => json!(templates.first()),
+    };
+    let some = |url: Result<String>| url.map(Some);
+    let scopes = addresses::scopes(method, &[], context).unwrap_or_else(|_| method.scopes.default.clone());
+    json!({
+        "authorize_url": or_template(some(addresses::authorize_url(method, context)), &method.authorize_url),
+        "token_url": or_template(some(addresses::token_url(method, context)), &method.token_url),
+        "refresh_url": or_template(some(addresses::refresh_url(method, context)), if method.refresh_url.is_empty() { &method.token_url } else { &method.refresh_url }),
+        "revoke_url": or_template(addresses::revoke_url(method, context), &method.revoke_url),
+        "scopes": scopes,
+    })
 }
 
 /// Validates files, or everything that the workspace can see when none is given.
 pub fn check(ws: &Workspace, files: &[PathBuf]) -> Result<Vec<DefinitionFault>> {
-    let _ = (ws, files);
-    todo!()
+    let mut faults = Vec::new();
+    if files.is_empty() {
+        for id in catalog::built_in_ids() {
+            if let Some(text) = catalog::built_in(id) {
+                faults.extend(in_file(catalog::built_in_file(id), catalog::check(text, id, &path)));
+            }
+        }
+        for (file, _) in ws.catalog().user_files() {
+            check_file(&file, &mut faults);
+        }
+    }
+    for file in files {
+        check_file(file, &mut faults);
+    }
+    Ok(faults)
+}
+
+fn check_file(file: &std::path::Path, into: &mut Vec<DefinitionFault>) {
+    let stem = file.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+    let found = match catalog::read(file) {
+        Ok(text) => catalog::check(&text, &stem, &path),
+        Err(fault) => vec![fault],
+    };
+    into.extend(in_file(crate::words::clean::line(&file.display().to_string(), 300), found));
+}
+
+fn in_file(file: String, faults: Vec<DefinitionFault>) -> impl Iterator<Item = DefinitionFault> {
+    faults.into_iter().map(move |fault| DefinitionFault { file: file.clone(), ..fault })
+}
+
+fn path(text: &str) -> std::result::Result<(), String> {
+    crate::mapping::path::Path::parse(text).map(|_| ()).map_err(|error| error.to_string())
 }
 
 /// Faults in one input's value, found while typing: `place` is `input.KEY`.
-pub fn check_input(input: &crate::model::Input, value: &str) -> Option<Finding> {
-    let _ = (input, value);
-    todo!()
+#[must_use]
+pub fn check_input(input: &Input, value: &str) -> Option<Finding> {
+    catalog::input::check(input, value)
 }
+
+/// What was meant by a pasted value: without the spaces around it, and without the prefix and suffix that stand beside the field.
+#[must_use]
+pub fn tidy_input(input: &Input, value: &str) -> String {
+    catalog::input::tidy(input, value)
+}
+
+#[cfg(test)]
+#[path = "connectors_tests.rs"]
+mod tests;

@@ -188,10 +188,10 @@ impl Trouble {
         matches!(self, Self::Timeout | Self::Connect | Self::Cut | Self::Name)
     }
 
-    /// The Problem for a request to `url` (already fit to show) that was not answered.
+    /// The Problem for a request (already fit to show) that was not answered, with the [`innermost`] reason.
     #[must_use]
-    pub fn problem(self, vendor: &str, request: &str, host: &str, error: &reqwest::Error) -> Problem {
-        let reason = clean::line(&innermost(error), 200);
+    pub fn problem(self, vendor: &str, request: &str, host: &str, reason: &str) -> Problem {
+        let reason = clean::line(reason, 200);
         match self {
             Self::Timeout => problem!(Failed, "vendor.timeout", vendor = vendor, request = request),
             Self::Name => problem!(Failed, "vendor.no_such_host", vendor = vendor, host = host),
@@ -203,7 +203,8 @@ impl Trouble {
 }
 
 /// The last cause in the chain, which is the one that says something. Addresses are left out: they may hold secrets.
-fn innermost(error: &reqwest::Error) -> String {
+#[must_use]
+pub fn innermost(error: &reqwest::Error) -> String {
     let mut last: &dyn std::error::Error = error;
     while let Some(next) = last.source() {
         last = next;

@@ -3,4 +3,5 @@
 pub mod client;
 pub mod fault;
 pub mod http;
+pub mod rules;
 pub mod source;

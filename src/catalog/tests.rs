@@ -1,0 +1,193 @@
+use super::*;
+
+/// Judged in full by `ops`, which knows the syntax of paths; here only that there is one.
+fn any_path(path: &str) -> Result<(), String> {
+    if path.is_empty() { Err("empty".to_owned()) } else { Ok(()) }
+}
+
+const SMALL: &str = r#"
+schema = 1
+id = "acme"
+name = "Acme"
+[[input]]
+key = "host"
+label = "Host"
+help = "The host of your account."
+[auth.token]
+kind = "bearer"
+name = "Token"
+[[auth.token.input]]
+key = "token"
+label = "Token"
+help = "Made under Settings."
+secret = true
+[request]
+base_url = "https://{{ input.host }}/api"
+[[check]]
+path = "/me"
+proves = "The token works."
+[[resource]]
+id = "users"
+name = "Users"
+kind = "users"
+path = "/users"
+key = "id"
+"#;
+
+fn faults(text: &str) -> Vec<(usize, String)> {
+    check(text, "acme", &any_path).into_iter().map(|fault| (fault.line, fault.what)).collect()
+}
+
+fn line_with(text: &str, needle: &str) -> usize {
+    1 + text.lines().position(|line| line.contains(needle)).unwrap()
+}
+
+#[test]
+fn every_built_in_definition_parses_and_passes() {
+    let catalog = Catalog::open(Path::new("/nonexistent"));
+    for id in built_in_ids() {
+        let connector = catalog.get(id).unwrap();
+        assert_eq!(connector.id, id, "the id equals the file's name");
+        let faults = check(built_in(id).unwrap(), id, &any_path);
+        assert!(faults.is_empty(), "{id}: {faults:#?}");
+    }
+}
+
+/// What the check tolerates in a user's own file, the built-in ones have nevertheless.
+#[test]
+fn every_built_in_definition_is_complete() {
+    let catalog = Catalog::open(Path::new("/nonexistent"));
+    for id in built_in_ids() {
+        let c = catalog.get(id).unwrap();
+        assert!(!c.summary.is_empty() && !c.categories.is_empty(), "{id}: summary and categories");
+        assert!(!c.resources.is_empty(), "{id}: resources");
+        for (key, method) in &c.auth {
+            assert!(!method.setup.is_empty(), "{id}.{key}: setup");
+            for input in c.inputs_for(key) {
+                assert!(!input.help.is_empty(), "{id}.{key}.{}: help", input.key);
+                assert!(input.secret || !input.example.is_empty() || !input.options.is_empty(), "{id}.{key}.{}: example", input.key);
+                assert!(!input.secret || input.example.is_empty(), "{id}.{key}.{}: a secret needs no example", input.key);
+                assert!(input.help.ends_with('.'), "{id}.{key}.{}: help is a sentence", input.key);
+            }
+        }
+        for check in &c.checks {
+            assert!(check.proves.ends_with('.'), "{id}: proves is a sentence");
+        }
+        let generic = ["http", "file"].contains(&id);
+        for resource in &c.resources {
+            assert!(generic || !resource.fields.is_empty(), "{id}.{}: fields", resource.id);
+        }
+        // A language key that no text of the file uses is a typing mistake.
+        assert_eq!(c.lang, "en", "{id}");
+    }
+}
+
+#[test]
+fn rows_say_what_the_definitions_say() {
+    let catalog = Catalog::open(Path::new("/nonexistent"));
+    let rows = catalog.rows();
+    assert_eq!(rows.len(), built_in_ids().count());
+    for row in rows {
+        assert_eq!(row, row_of(&catalog.get(&row.id).unwrap()));
+    }
+}
+
+#[test]
+fn the_small_definition_is_right() {
+    assert_eq!(faults(SMALL), []);
+}
+
+#[test]
+fn faults_have_their_line_and_what_to_do() {
+    for (from, to, line, what) in [
+        ("schema = 1", "schema = 2", "schema = 2", "schema 2"),
+        ("name = \"Acme\"", "name = \"Acme\"\nnmae = \"x\"", "nmae", "nmae"),
+        ("id = \"acme\"", "id = \"other\"", "id = \"other\"", "other"),
+        ("help = \"Made under Settings.\"", "", "[[auth.token.input]]", "no help"),
+        ("secret = true", "", "[auth.token]", "secret input"),
+        ("[[check]]\npath = \"/me\"\nproves = \"The token works.\"", "", "[auth.token]", "no check"),
+        ("https://{{ input.host }}/api", "http://api.example", "base_url", "https"),
+        ("https://{{ input.host }}/api", "https://{{ input.hots }}/api", "base_url", "input.hots"),
+        ("https://{{ input.host }}/api", "https://{{ input.host /api", "base_url", "cannot be read"),
+        ("path = \"/users\"", "path = \"/users\"\n[resource.paging]\nkind = \"page\"\nparam = \"p\"\nsize = 0\n[[resource.field]]\npath=\"id\"\nlabel=\"Id\"", "[resource.paging]", "never ends"),
+        ("proves = \"The token works.\"", "proves = \"It works.\"\nok = \"bodi.ok\"", "ok = ", "bodi"),
+        ("proves = \"The token works.\"", "proves = \"It works.\"\nauth = [\"tokn\"]", "auth = ", "tokn"),
+        ("label = \"Host\"", "label = \"Host\"\npattern = \"[\"", "pattern", "regular expression"),
+        ("label = \"Host\"", "label = \"Host\"\npattern = \"[0-9]+\"\nexample = \"abc\"", "example", "does not match"),
+        ("key = \"id\"", "key = \"\"", "key = \"\"", "no key"),
+        ("kind = \"bearer\"", "kind = \"oauth2_code\"", "[auth.token]", "authorize_url"),
+        ("kind = \"bearer\"", "kind = \"saml\"", "kind = \"saml\"", "saml"),
+        ("[request]", "[request", "[request", "TOML"),
+    ] {
+        let text = SMALL.replacen(from, to, 1);
+        assert_ne!(text, SMALL, "{from}");
+        let text = if what == "never ends" { text.replacen("key = \"id\"\n", "", 1).replacen("path = \"/users\"", "path = \"/users\"\nkey = \"id\"", 1) } else { text };
+        let found = faults(&text);
+        assert!(found.iter().any(|(l, w)| *l == line_with(&text, line) && w.contains(what)), "{to}: {found:?} in line {}", line_with(&text, line));
+        assert!(check(&text, "acme", &any_path).iter().all(|fault| !fault.mend.is_empty()));
+    }
+}
+
+#[test]
+fn several_unknown_keys_are_all_named() {
+    let text = SMALL.replace("name = \"Token\"", "name = \"Token\"\nfoo = 1\nbar = { a = 2 }").replace("path = \"/me\"", "path = \"/me\"\nbaz = []");
+    let found = faults(&text);
+    for key in ["foo", "bar", "baz"] {
+        assert!(found.iter().any(|(line, what)| what.contains(key) && *line == line_with(&text, key)), "{key}: {found:?}");
+    }
+    let twice = format!("{SMALL}[[resource]]\nid = \"users\"\nname = \"Again\"\nkind = \"users\"\npath = \"/x\"\nkey = \"id\"\n");
+    assert!(faults(&twice).iter().any(|(_, what)| what.contains("twice")), "{:?}", faults(&twice));
+}
+
+#[test]
+fn users_files_override_and_extend_and_break_only_themselves() {
+    let dir = tempfile::tempdir().unwrap();
+    let catalog = Catalog::open(dir.path());
+    let write = |name: &str, text: &str| std::fs::write(dir.path().join(name), text).unwrap();
+    let built_in = catalog.rows().len();
+    write("acme.toml", SMALL);
+    write("github.toml", &SMALL.replace("\"acme\"", "\"github\"").replace("\"Acme\"", "\"Our GitHub\""));
+    write("broken.toml", "schema = 1\nid = [");
+    write("okta.toml", &SMALL.replace("schema = 1", "schema = 1\nextra = true"));
+    write("liar.toml", SMALL);
+    write("notes.txt", "nothing");
+    let rows = catalog.rows();
+    assert_eq!(rows.len(), built_in + 1);
+    assert_eq!(rows.iter().find(|row| row.id == "github").unwrap().name, "Our GitHub");
+    assert!(matches!(rows.iter().find(|row| row.id == "acme").unwrap().origin, Origin::Workspace(_)));
+    assert_eq!(catalog.get("github").unwrap().name, "Our GitHub");
+    assert_eq!(catalog.get("slack").unwrap().origin, Origin::BuiltIn);
+    // A broken override is not replaced in silence by what it was to override.
+    assert!(catalog.get("okta").unwrap_err().why.contains("Line 3"), "{:?}", catalog.get("okta").unwrap_err());
+    assert!(catalog.get("broken").is_err());
+    assert!(catalog.get("liar").unwrap_err().why.contains("acme"));
+    let faults = catalog.faults();
+    assert_eq!(faults.len(), 3, "{faults:?}");
+    assert!(faults.iter().all(|fault| fault.file.ends_with(".toml") && fault.line >= 1));
+}
+
+#[test]
+fn strange_identifiers_are_just_unknown() {
+    let catalog = Catalog::open(Path::new("/nonexistent"));
+    for id in ["", "..", "../etc/passwd", "a/b", "A", "nothing-like-it", "-", "x\0y", "é"] {
+        assert_eq!(catalog.get(id).unwrap_err().kind, crate::model::ProblemKind::Usage, "{id:?}");
+    }
+}
+
+proptest::proptest! {
+    #[test]
+    fn arbitrary_text_never_panics(text in "(?s).{0,200}") {
+        let _ = check(&text, "acme", &any_path);
+    }
+
+    #[test]
+    fn a_damaged_definition_never_panics(at in 0usize..600, with in "[\\[\\]\"={}a-z.\n]{0,6}", cut in 0usize..20) {
+        let mut text = SMALL.to_owned();
+        let at = at.min(text.len());
+        let end = (at + cut).min(text.len());
+        text.replace_range(at..end, &with);
+        for fault in check(&text, "acme", &any_path) {
+            proptest::prop_assert!(fault.line >= 1 && fault.line <= text.lines().count() + 1);
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! What an answer means: the connector's own rules first, then the HTTP status.
+
+use std::sync::LazyLock;
+
+use minijinja::{Environment, UndefinedBehavior};
+use serde::Deserialize;
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use crate::model::{Connector, ErrorAction, ErrorRule, Problem};
+use crate::problem;
+use crate::words::clean;
+
+/// What to make of an answer.
+pub enum Verdict<'c> {
+    Fine,
+    /// By the HTTP status.
+    Status(ErrorAction),
+    /// By a rule of the connector.
+    Rule(&'c ErrorRule),
+}
+
+impl Verdict<'_> {
+    /// `None` when all is well.
+    #[must_use]
+    pub fn action(&self) -> Option<ErrorAction> {
+        match self {
+            Self::Fine => None,
+            Self::Status(action) => Some(*action),
+            Self::Rule(rule) => Some(rule.action),
+        }
+    }
+
+    /// What the connector says that it means, for people.
+    #[must_use]
+    pub fn message(&self) -> Option<&str> {
+        match self {
+            Self::Rule(rule) => rule.message.as_deref(),
+            _ => None,
+        }
+    }
+}
+
+/// Expressions over `status` and `body`: no loops to speak of, no functions that could run away.
+static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
+    let mut environment = Environment::new();
+    // A member of a member that is missing is just missing.
+    environment.set_undefined_behavior(UndefinedBehavior::Chainable);
+    environment.set_fuel(Some(20_000));
+    environment.remove_global("range");
+    environment
+});
+
+/// Members of a success body longer than this are not shown to rules: they are the records.
+const LONGEST_MEMBER: usize = 32 << 10;
+
+/// Judges an answer. The first rule that applies wins; an expression that fails does not apply.
+#[must_use]
+pub fn judge<'c>(connector: &'c Connector, status: u16, body: &[u8]) -> Verdict<'c> {
+    let mut seen: Option<Value> = None;
+    for rule in connector.errors.iter().filter(|rule| rule.status.is_none_or(|wanted| wanted == status)) {
+        let applies = match &rule.when {
+            // A rule without any condition is for errors.
+            None => rule.status.is_some() || status >= 400,
+            Some(when) => {
+                let body = seen.get_or_insert_with(|| visible(status, body));
+                evaluate(when, status, body).is_ok_and(|value| value.is_true())
+            }
+        };
+        if applies {
+            return Verdict::Rule(rule);
+        }
+    }
+    match status {
+        200..300 => Verdict::Fine,
+        401 => Verdict::Status(ErrorAction::Refresh),
+        429 => Verdict::Status(ErrorAction::RateLimited),
+        // 503 with Retry-After is how many say that there were too many requests (RFC 9110 §15.6.4); without, it is waited for all the same.
+        503 => Verdict::Status(ErrorAction::RateLimited),
+        408 | 500 | 502 | 504 => Verdict::Status(ErrorAction::Retry),
+        _ => Verdict::Status(ErrorAction::Fail),
+    }
+}
+
+/// Whether `expression` (over `status` and `body`) holds for an answer: the `ok` of a connector's check.
+pub fn holds(connector: &Connector, expression: &str, status: u16, body: &[u8]) -> Result<bool, Problem> {
+    let value = evaluate(expression, status, &visible(status, body)).map_err(|error| unusable(connector, expression, &error))?;
+    Ok(value.is_true())
+}
+
+/// Whether all expressions of a connector can be used.
+pub fn check(connector: &Connector) -> Result<(), Problem> {
+    for expression in connector.errors.iter().filter_map(|rule| rule.when.as_deref()) {
+        ENVIRONMENT.compile_expression(expression).map_err(|error| unusable(connector, expression, &error))?;
+    }
+    Ok(())
+}
+
+fn unusable(connector: &Connector, expression: &str, error: &minijinja::Error) -> Problem {
+    let reason = error.detail().map_or_else(|| error.kind().to_string(), str::to_owned);
+    problem!(
+        Usage,
+        "vendor.expression",
+        connector = clean::line(&connector.name, 100),
+        expression = clean::line(expression, 200),
+        reason = clean::line(&reason, 200)
+    )
+}
+
+fn evaluate(expression: &str, status: u16, body: &Value) -> Result<minijinja::Value, minijinja::Error> {
+    ENVIRONMENT.compile_expression(expression)?.eval(minijinja::context! { status, body => minijinja::value::Serde(body) })
+}
+
+/// The body as rules see it: JSON as it is, other text as text. Of a success only what is small, so that a page of records is not built
+/// twice.
+fn visible(status: u16, body: &[u8]) -> Value {
+    if status >= 300 || body.len() <= LONGEST_MEMBER {
+        let body = &body[..body.len().min(1 << 20)];
+        return serde_json::from_slice(body).unwrap_or_else(|_| Value::String(String::from_utf8_lossy(body).into_owned()));
+    }
+    #[derive(Deserialize)]
+    struct Members<'a>(#[serde(borrow)] indexmap::IndexMap<std::borrow::Cow<'a, str>, &'a RawValue>);
+    let Ok(Members(members)) = serde_json::from_slice(body) else { return Value::Null };
+    let small = members.into_iter().filter(|(_, raw)| raw.get().len() <= LONGEST_MEMBER);
+    Value::Object(small.filter_map(|(name, raw)| Some((name.into_owned(), serde_json::from_str(raw.get()).ok()?))).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn connector(rules: &str) -> Connector {
+        toml::from_str(&format!("schema = 1\nid = 'x'\nname = 'X'\n{rules}")).unwrap()
+    }
+
+    #[test]
+    fn statuses_without_rules() {
+        let none = connector("");
+        let action = |status| judge(&none, status, b"{}").action();
+        assert_eq!(action(200), None);
+        assert_eq!(action(204), None);
+        assert_eq!(action(302), Some(ErrorAction::Fail));
+        assert_eq!(action(401), Some(ErrorAction::Refresh));
+        assert_eq!(action(403), Some(ErrorAction::Fail));
+        assert_eq!(action(429), Some(ErrorAction::RateLimited));
+        assert_eq!(action(500), Some(ErrorAction::Retry));
+        assert_eq!(action(503), Some(ErrorAction::RateLimited));
+    }
+
+    #[test]
+    fn rules_see_errors_inside_a_success() {
+        let slack = connector(
+            "[[error]]\nwhen = \"body.ok == false and body.error == 'ratelimited'\"\naction = 'rate_limited'\n\
+             [[error]]\nwhen = 'body.ok == false'\naction = 'fail'\nmessage = 'Slack said no'\n\
+             [[error]]\nstatus = 404\naction = 'ignore'",
+        );
+        let action = |status, body: &str| judge(&slack, status, body.as_bytes()).action();
+        assert_eq!(action(200, r#"{"ok":false,"error":"ratelimited"}"#), Some(ErrorAction::RateLimited));
+        assert_eq!(action(200, r#"{"ok":false,"error":"x"}"#), Some(ErrorAction::Fail));
+        assert_eq!(action(200, r#"{"ok":true}"#), None);
+        assert_eq!(action(404, "nothing"), Some(ErrorAction::Ignore));
+        // The flag is seen beside a large list, which is not.
+        let large = format!(r#"{{"members":["{}"],"ok":false,"error":"x"}}"#, "y".repeat(100_000));
+        assert_eq!(action(200, &large), Some(ErrorAction::Fail));
+        assert_eq!(judge(&slack, 200, large.as_bytes()).message(), Some("Slack said no"));
+    }
+
+    #[test]
+    fn expressions_are_checked_and_bounded() {
+        assert!(check(&connector("[[error]]\nwhen = 'body.ok =='\naction = 'fail'")).is_err());
+        let x = connector("");
+        assert!(holds(&x, "status == 200 and body.id", 200, br#"{"id":7}"#).unwrap());
+        assert!(!holds(&x, "body.a.b.c", 200, b"[]").unwrap());
+        assert!(holds(&x, "range(10)", 200, b"{}").is_err());
+    }
+}
