@@ -82,8 +82,13 @@ fn built_in(file: &Path, code: &mut String) {
         let default = value.get("default").and_then(toml::Value::as_bool).unwrap_or(false);
         write!(methods, "({method:?}, AuthKind::{kind}, {default}), ").unwrap();
     }
-    let resources: Vec<&str> =
-        table.get("resource").and_then(toml::Value::as_array).into_iter().flatten().filter_map(|r| r.get("id").and_then(toml::Value::as_str)).collect();
+    let resources: Vec<&str> = table
+        .get("resource")
+        .and_then(toml::Value::as_array)
+        .into_iter()
+        .flatten()
+        .filter_map(|r| r.get("id").and_then(toml::Value::as_str))
+        .collect();
     writeln!(
         code,
         "    BuiltIn {{ id: {id:?}, name: {:?}, names: &{names:?}, aliases: &{:?}, status: ConnectorStatus::{status}, categories: &{:?}, \

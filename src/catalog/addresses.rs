@@ -92,7 +92,8 @@ pub fn join(base: Option<&str>, path: &str) -> Result<String, Problem> {
 /// Whether an address may be used: absolute, https (plain http for this host only), nothing secret in it.
 pub fn check(setting: &str, text: &str) -> Result<Url, Problem> {
     let text = text.trim();
-    let url = Url::parse(text).map_err(|error| problem!(Usage, "catalog.address.unreadable", setting = setting, url = shown(text), reason = error))?;
+    let url =
+        Url::parse(text).map_err(|error| problem!(Usage, "catalog.address.unreadable", setting = setting, url = shown(text), reason = error))?;
     match url.scheme() {
         "https" => {}
         "http" if is_loopback(&url) => {}

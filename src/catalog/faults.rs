@@ -169,7 +169,8 @@ impl<'c> Check<'c> {
             };
             for (name, value) in [("default", one.default.as_deref().unwrap_or_default()), ("example", one.example.as_str())] {
                 let fits = value.is_empty()
-                    || (pattern.as_ref().is_none_or(|regex| regex.is_match(value)) && (one.options.is_empty() || one.options.iter().any(|o| o == value)));
+                    || (pattern.as_ref().is_none_or(|regex| regex.is_match(value))
+                        && (one.options.is_empty() || one.options.iter().any(|o| o == value)));
                 if !fits {
                     report!(self, at(&[Index(i), Key(name)]), "does_not_fit", key = key, name = name);
                 }
@@ -315,7 +316,11 @@ impl<'c> Check<'c> {
         if needs && c.request.base_url.is_empty() && !names.contains("input.base_url") {
             report!(self, [Key("request"), Key("base_url")], "no_base");
         }
-        if c.limit.requests.is_some() != c.limit.per.is_some() || c.limit.per == Some(0) || c.limit.requests == Some(0) || c.limit.concurrency == Some(0) {
+        if c.limit.requests.is_some() != c.limit.per.is_some()
+            || c.limit.per == Some(0)
+            || c.limit.requests == Some(0)
+            || c.limit.concurrency == Some(0)
+        {
             report!(self, [Key("limit")], "limit");
         }
     }
@@ -419,7 +424,9 @@ impl<'c> Check<'c> {
             Paging::Page { param, size_param, size, more, total, first: _ } => {
                 ([param].into_iter().chain(size_param).collect(), more.iter().chain(total).collect(), *size)
             }
-            Paging::Offset { param, size_param, size, total } => ([param].into_iter().chain(size_param).collect(), total.iter().collect(), Some(*size)),
+            Paging::Offset { param, size_param, size, total } => {
+                ([param].into_iter().chain(size_param).collect(), total.iter().collect(), Some(*size))
+            }
             Paging::Cursor { param, next, size_param, size, more } => {
                 ([param].into_iter().chain(size_param).collect(), [next].into_iter().chain(more).collect(), *size)
             }
@@ -488,11 +495,7 @@ impl<'c> Check<'c> {
     /// An address template: readable, and https (http for loopback only) as far as its fixed part tells.
     fn address(&mut self, at: &[Place<'_>], text: &str, names: &BTreeSet<String>) {
         self.template(at, text, names);
-        let ok = if template::is_plain(text) {
-            addresses::check("", text).is_ok()
-        } else {
-            text.starts_with("https://") || text.starts_with("{{")
-        };
+        let ok = if template::is_plain(text) { addresses::check("", text).is_ok() } else { text.starts_with("https://") || text.starts_with("{{") };
         if !ok {
             report!(self, at.to_vec(), "address", url = short(text));
         }

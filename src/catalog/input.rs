@@ -70,7 +70,8 @@ pub fn check(input: &Input, value: &str) -> Option<Finding> {
     if let Some(source) = &input.pattern {
         match pattern(source) {
             Ok(regex) if !regex.is_match(value) => {
-                let example = if input.example.is_empty() { help } else { crate::t!("catalog.input.like", example = clean::line(&input.example, 120)) };
+                let example =
+                    if input.example.is_empty() { help } else { crate::t!("catalog.input.like", example = clean::line(&input.example, 120)) };
                 return error(problem!(Usage, "catalog.input.pattern", label = label, example = example));
             }
             _ => {}
@@ -94,7 +95,13 @@ mod tests {
     use super::*;
 
     fn input() -> Input {
-        Input { key: "subdomain".into(), label: "Subdomain".into(), pattern: Some("[a-z0-9-]+".into()), suffix: ".zendesk.com".into(), ..Input::default() }
+        Input {
+            key: "subdomain".into(),
+            label: "Subdomain".into(),
+            pattern: Some("[a-z0-9-]+".into()),
+            suffix: ".zendesk.com".into(),
+            ..Input::default()
+        }
     }
 
     #[test]

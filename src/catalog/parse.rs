@@ -49,10 +49,9 @@ pub fn lenient(text: &str) -> (Option<Connector>, Vec<DefinitionFault>) {
 
 /// Takes the key that stands exactly there out of the tree.
 fn remove(table: &mut DeTable<'_>, span: &std::ops::Range<usize>) -> bool {
-    let key = table.keys().find(|key| key.span() == *span).map(|key| key.get_ref().to_string());
+    let key = table.keys().find(|key| key.span() == *span).cloned();
     if let Some(key) = key {
-        table.retain(|k, _| k.get_ref() != &key);
-        return true;
+        return table.remove(&key).is_some();
     }
     table.iter_mut().any(|(_, value)| remove_in(value, span))
 }
@@ -109,7 +108,7 @@ impl<'t> Lines<'t> {
             };
             (table, list) = match value.get_ref() {
                 DeValue::Table(inner) => (Some(inner), None),
-                DeValue::Array(inner) => (None, Some(inner)),
+                DeValue::Array(inner) => (None, Some(inner.as_ref())),
                 _ => (None, None),
             };
         }

@@ -1,6 +1,6 @@
 //! Fuzzy search over the rows: names first, then what a row is about.
 
-use nucleo_matcher::pattern::{Atom, AtomKind, CaseMatching, Normalization, Pattern};
+use nucleo_matcher::pattern::{AtomKind, CaseMatching, Normalization, Pattern};
 use nucleo_matcher::{Config, Matcher, Utf32Str};
 
 use super::ConnectorRow;
@@ -14,10 +14,7 @@ pub fn matching(rows: Vec<ConnectorRow>, query: &str) -> Vec<ConnectorRow> {
     }
     let lower = query.to_lowercase();
     let pattern = Pattern::new(query, CaseMatching::Ignore, Normalization::Smart, AtomKind::Fuzzy);
-    let words: Vec<Atom> = query
-        .split_whitespace()
-        .map(|word| Atom::new(word, CaseMatching::Ignore, Normalization::Smart, AtomKind::Substring, false))
-        .collect();
+    let words: Vec<&str> = lower.split_whitespace().collect();
     let mut matcher = Matcher::new(Config::DEFAULT);
     let mut scored: Vec<(u32, ConnectorRow)> =
         rows.into_iter().filter_map(|row| score(&row, &lower, &pattern, &words, &mut matcher).map(|score| (score, row))).collect();
@@ -26,7 +23,7 @@ pub fn matching(rows: Vec<ConnectorRow>, query: &str) -> Vec<ConnectorRow> {
 }
 
 /// Tiers keep a stray fuzzy hit in one name from standing before another row's exact one.
-fn score(row: &ConnectorRow, lower: &str, pattern: &Pattern, words: &[Atom], matcher: &mut Matcher) -> Option<u32> {
+fn score(row: &ConnectorRow, lower: &str, pattern: &Pattern, words: &[&str], matcher: &mut Matcher) -> Option<u32> {
     const TIER: u32 = 1 << 20;
     let mut buffer = Vec::new();
     let mut best = None;
@@ -47,9 +44,10 @@ fn score(row: &ConnectorRow, lower: &str, pattern: &Pattern, words: &[Atom], mat
         }
     }
     if best.is_none_or(|best| best < TIER) {
-        let about = format!("{} {} {} {}", row.name, row.aliases.join(" "), row.categories.join(" "), row.summary);
-        let about = Utf32Str::new(&about, &mut buffer);
-        if words.iter().all(|word| word.score(about, matcher).is_some()) {
+        // What a row is about matches by whole beginnings of words: “gh” is not in “through”.
+        let about = format!("{} {} {} {}", row.name, row.aliases.join(" "), row.categories.join(" "), row.summary).to_lowercase();
+        let begins = |word: &&str| about.split(|c: char| !c.is_alphanumeric()).any(|one| one.starts_with(*word));
+        if words.iter().all(begins) {
             best = best.max(Some(TIER));
         }
     }

@@ -19,7 +19,10 @@ fn files_are_checked_with_their_name() {
     let file = dir.path().join("acme.toml");
     std::fs::write(&file, "schema = 1\nid = \"acme\"\nname = \"Acme\"\n").unwrap();
     let faults = check(&ws, &[file.clone(), dir.path().join("absent.toml")]).unwrap();
-    assert!(faults.iter().any(|fault| fault.file.ends_with("acme.toml")) && faults.iter().any(|fault| fault.file.ends_with("absent.toml")), "{faults:?}");
+    assert!(
+        faults.iter().any(|fault| fault.file.ends_with("acme.toml")) && faults.iter().any(|fault| fault.file.ends_with("absent.toml")),
+        "{faults:?}"
+    );
     // Paths are judged by the one who reads them.
     std::fs::write(
         &file,
