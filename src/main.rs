@@ -1,1 +1,29 @@
-fn main() {}
+//! Reads the arguments, chooses a front end, and ends with its exit code.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use intertie::cli::{self, Next};
+use intertie::model::Problem;
+use intertie::ops::demo;
+use intertie::tui;
+
+fn main() -> ExitCode {
+    let arguments: Vec<_> = std::env::args_os().collect();
+    let ended = match cli::start(&arguments) {
+        Next::Exit(code) => return ExitCode::from(code),
+        Next::Console(workspace) => tui::run(workspace, tui::Options::default()),
+        Next::Demo => practise(),
+    };
+    match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => ExitCode::from(cli::failed(&problem)),
+    }
+}
+
+/// The console beside the practice vendor, which lives as long as its runtime and the demo do.
+fn practise() -> Result<(), Problem> {
+    let runtime = cli::runtime()?;
+    let demo = Arc::new(runtime.block_on(demo::start())?);
+    tui::run(demo.workspace.clone(), tui::Options { demo: Some(demo) })
+}

@@ -1,1 +1,250 @@
-//! (room of the house; see lib.rs)
+//! The headless front end: one file per noun, each a clap enum and a function that calls [`ops`](crate::ops) and prints.
+//!
+//! [`start`] reads the arguments. What needs no command tree (`intertie` alone, `--version`) does not build one.
+
+mod args;
+mod ask;
+mod connector;
+mod context;
+mod credential;
+mod data;
+mod demo;
+mod doctor;
+mod integration;
+mod labels;
+mod mapping;
+mod notice;
+mod output;
+mod overview;
+mod permission;
+mod run;
+mod schedule;
+mod shell;
+mod vault;
+
+use std::ffi::OsString;
+use std::io::IsTerminal as _;
+use std::path::PathBuf;
+
+use clap::error::ErrorKind;
+use clap::{ArgAction, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+
+use crate::model::Problem;
+use crate::ops::{Result, Workspace};
+use crate::words::clean;
+use crate::{problem, t};
+use context::Context;
+
+/// What is left to do for `main` once the arguments are read.
+pub enum Next {
+    /// Everything is done and printed.
+    Exit(u8),
+    /// Open the console on this workspace.
+    Console(Workspace),
+    /// Open the console on a throw-away workspace with the practice vendor.
+    Demo,
+}
+
+#[derive(Parser)]
+#[command(name = "intertie", bin_name = "intertie", about = t!("cli.about"), disable_help_flag = true, disable_version_flag = true)]
+#[command(disable_help_subcommand = true, after_help = t!("cli.after"), version, max_term_width = 100)]
+struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[arg(short = 'V', long, action = ArgAction::Version, help = t!("cli.flag.version"))]
+    version: Option<bool>,
+}
+
+#[derive(Args, Clone, Default)]
+struct Global {
+    #[arg(long, global = true, value_name = "DIR", display_order = 900, help = t!("cli.flag.workspace"))]
+    workspace: Option<PathBuf>,
+    #[arg(long, global = true, value_name = "FILE", display_order = 901, help = t!("cli.flag.config"))]
+    config: Option<PathBuf>,
+    #[arg(long, global = true, value_name = "REFERENCE", display_order = 902, help = t!("cli.flag.passphrase"))]
+    passphrase: Option<String>,
+    #[arg(long, global = true, display_order = 903, help = t!("cli.flag.json"))]
+    json: bool,
+    #[arg(long, short = 'y', global = true, display_order = 904, help = t!("cli.flag.yes"))]
+    yes: bool,
+    #[arg(short, long, global = true, display_order = 905, action = ArgAction::Help, help = t!("cli.flag.help"))]
+    help: Option<bool>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    #[command(about = t!("cli.demo.about"))]
+    Demo(demo::Demo),
+    #[command(about = t!("cli.overview.about"))]
+    Overview(overview::Overview),
+    #[command(subcommand, about = t!("cli.connector.about"))]
+    Connector(connector::Connector),
+    #[command(subcommand, about = t!("cli.credential.about"))]
+    Credential(credential::Credential),
+    #[command(subcommand, about = t!("cli.integration.about"))]
+    Integration(integration::Integration),
+    #[command(subcommand, about = t!("cli.mapping.about"))]
+    Mapping(mapping::Mapping),
+    #[command(subcommand, about = t!("cli.permission.about"))]
+    Permission(permission::Permission),
+    #[command(about = t!("cli.run.about"))]
+    Run(run::Run),
+    #[command(about = t!("cli.data.about"))]
+    Data(data::Data),
+    #[command(subcommand, about = t!("cli.notice.about"))]
+    Notice(notice::Notice),
+    #[command(subcommand, about = t!("cli.schedule.about"))]
+    Schedule(schedule::Schedule),
+    #[command(subcommand, about = t!("cli.vault.about"))]
+    Vault(vault::Vault),
+    #[command(about = t!("cli.doctor.about"))]
+    Doctor,
+    #[command(about = t!("cli.completions.about"))]
+    Completions(shell::Completions),
+    #[command(about = t!("cli.man.about"))]
+    Man,
+}
+
+/// The command tree, for completions, the manual page and tests.
+#[must_use]
+pub fn command() -> clap::Command {
+    Cli::command()
+}
+
+/// Reads the arguments (the program's name first), does what they say, and tells what is left to do.
+#[must_use]
+pub fn start(arguments: &[OsString]) -> Next {
+    match arguments {
+        [] | [_] => return console(&Global::default()),
+        [_, only] if only == "--version" || only == "-V" => {
+            return Next::Exit(done(output::line(concat!("intertie ", env!("CARGO_PKG_VERSION"))).map(|()| 0), false));
+        }
+        _ => {}
+    }
+    // A failure to read the arguments is told in the form that was asked for, too.
+    let as_json = arguments.iter().take_while(|argument| *argument != "--").any(|argument| argument == "--json");
+    let cli = match command().try_get_matches_from(arguments).and_then(|matches| Cli::from_arg_matches(&matches)) {
+        Ok(cli) => cli,
+        Err(error) => return Next::Exit(done(misread(&error), as_json)),
+    };
+    let Cli { global, command, .. } = cli;
+    let as_json = global.json;
+    match command {
+        None => console(&global),
+        Some(Command::Demo(demo)) if !demo.headless => match needs_terminal() {
+            Ok(()) => Next::Demo,
+            Err(problem) => Next::Exit(done(Err(problem), as_json)),
+        },
+        Some(command) => Next::Exit(done(dispatch(&global, command), as_json)),
+    }
+}
+
+/// A runtime for work that may touch the network.
+pub fn runtime() -> Result<tokio::runtime::Runtime> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    runtime.map_err(|error| problem!(Failed, "cli.runtime", reason = error))
+}
+
+/// Prints a failure of the front end that `main` chose, and gives its exit code.
+#[must_use]
+pub fn failed(problem: &Problem) -> u8 {
+    done(Err(problem.clone()), false)
+}
+
+fn done(result: Result<u8>, as_json: bool) -> u8 {
+    result.unwrap_or_else(|problem| {
+        output::failure(&problem, as_json);
+        problem.exit_code()
+    })
+}
+
+fn console(global: &Global) -> Next {
+    match needs_terminal().and_then(|()| context::open(global)) {
+        Ok(workspace) => Next::Console(workspace),
+        Err(problem) => Next::Exit(done(Err(problem), global.json)),
+    }
+}
+
+fn needs_terminal() -> Result<()> {
+    if std::io::stdin().is_terminal() && std::io::stdout().is_terminal() { Ok(()) } else { Err(problem!(Usage, "cli.no_terminal")) }
+}
+
+fn dispatch(global: &Global, command: Command) -> Result<u8> {
+    // These need no workspace.
+    match &command {
+        Command::Completions(completions) => return shell::completions(completions),
+        Command::Man => return shell::man(),
+        _ => {}
+    }
+    let context = Context::new(global)?;
+    match command {
+        Command::Demo(_) => demo::run(&context),
+        Command::Overview(overview) => overview::run(&context, &overview),
+        Command::Connector(connector) => connector::run(&context, connector),
+        Command::Credential(credential) => credential::run(&context, credential),
+        Command::Integration(integration) => integration::run(&context, integration),
+        Command::Mapping(mapping) => mapping::run(&context, mapping),
+        Command::Permission(permission) => permission::run(&context, permission),
+        Command::Run(run) => run::run(&context, run),
+        Command::Data(data) => data::run(&context, data),
+        Command::Notice(notice) => notice::run(&context, notice),
+        Command::Schedule(schedule) => schedule::run(&context, schedule),
+        Command::Vault(vault) => vault::run(&context, vault),
+        Command::Doctor => doctor::run(&context),
+        Command::Completions(_) | Command::Man => Ok(0),
+    }
+}
+
+/// Help and version are what was asked for; everything else is a [`Problem`] like any other.
+fn misread(error: &clap::Error) -> Result<u8> {
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => output::raw(&error.to_string()).map(|()| 0),
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            output::remark(error.to_string().trim_end());
+            Ok(2)
+        }
+        _ => {
+            let text = error.to_string();
+            let text = text.strip_prefix("error: ").unwrap_or(&text);
+            let reason: Vec<&str> =
+                text.lines().map(str::trim).take_while(|line| !line.starts_with("Usage:")).filter(|line| !line.is_empty()).collect();
+            let reason = reason.join(" ");
+            let reason = reason.split(" For more information").next().unwrap_or_default();
+            Err(problem!(Usage, "cli.misread", reason = clean::line(reason, 300).trim_end_matches('.')))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_tree_is_sound() {
+        command().debug_assert();
+    }
+
+    #[test]
+    fn words_of_run_win_over_names_of_integrations() {
+        let parse = |line: &str| {
+            let matches = command().try_get_matches_from(line.split(' ')).unwrap();
+            match Cli::from_arg_matches(&matches).unwrap().command.unwrap() {
+                Command::Run(run) => (run.integration.clone(), run.command.is_some()),
+                _ => unreachable!(),
+            }
+        };
+        assert_eq!(parse("intertie run list --json"), (None, true));
+        assert_eq!(parse("intertie run --json list"), (None, true));
+        assert_eq!(parse("intertie run Clickwrap --dry-run --limit 5"), (Some("Clickwrap".to_owned()), false));
+    }
+
+    #[test]
+    fn what_clap_says_becomes_a_problem_with_exit_code_two() {
+        let error = command().try_get_matches_from(["intertie", "connector", "lits"]).unwrap_err();
+        let problem = misread(&error).unwrap_err();
+        assert_eq!(problem.exit_code(), 2);
+        assert!(problem.why.contains("lits") && problem.why.contains("list") && !problem.why.contains("Usage"), "{problem:?}");
+    }
+}

@@ -26,7 +26,7 @@ const MAX_CHARS: usize = 2000;
 /// Deepest path.
 const MAX_STEPS: usize = 64;
 
-/// A parsed path. Has at least one step when it was parsed.
+/// A parsed path. Has at least one step when it was parsed; a path without steps is the record itself.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Path {
     pub steps: Vec<Step>,

@@ -6,6 +6,7 @@
 
 use super::path::{Path, Step, element_is};
 use crate::t;
+use serde::de::value::MapAccessDeserializer;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 use std::fmt;
@@ -355,7 +356,13 @@ impl<'de> Visitor<'de> for RecordSeed<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
         let mut slots = vec![Value::Null; self.0.paths.len()];
-        Inner { node: &self.0.root, target: &mut Target { slots: &mut slots, list: None } }.visit_map(map)?;
+        let mut target = Target { slots: &mut slots, list: None };
+        if self.0.root.slots.is_empty() {
+            Inner { node: &self.0.root, target: &mut target }.visit_map(map)?;
+        } else {
+            // A path without steps: the whole record is wanted.
+            Walk { node: &self.0.root, target: &mut target }.deserialize(MapAccessDeserializer::new(map))?;
+        }
         Ok(Ok(slots))
     }
 

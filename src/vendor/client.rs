@@ -470,7 +470,7 @@ fn until(text: &str, now: SystemTime) -> Option<Duration> {
 }
 
 /// A pause, for people: `3 s`, `2 min 5 s`.
-fn span(pause: Duration) -> String {
+pub(super) fn span(pause: Duration) -> String {
     let seconds = pause.as_secs_f64().ceil().max(1.0);
     #[allow(clippy::cast_possible_truncation)] // the longest pause is an hour or so
     let span = jiff::SignedDuration::from_secs(seconds as i64);

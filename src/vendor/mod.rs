@@ -2,6 +2,8 @@
 
 pub mod client;
 pub mod fault;
+mod files;
 pub mod http;
+mod paging;
 pub mod rules;
 pub mod source;

@@ -1,0 +1,231 @@
+//! Questions at the terminal, and secrets from elsewhere than the command line.
+
+use std::io::{self, BufRead as _, IsTerminal as _, Read as _, Write as _};
+
+use rustix::termios::{self, LocalModes, OptionalActions, SpecialCodeIndex, Termios};
+use zeroize::{Zeroize as _, Zeroizing};
+
+use crate::model::Secret;
+use crate::ops::Result;
+use crate::words::clean;
+use crate::{problem, t};
+
+/// More than any secret has; a file or stream that is longer is a mistake.
+const LONGEST: u64 = 1 << 20;
+
+/// Whether there is a person to ask.
+pub fn possible() -> bool {
+    io::stdin().is_terminal() && io::stderr().is_terminal()
+}
+
+/// Asks for a line; an empty answer is the default.
+pub fn text(question: &str, default: Option<&str>) -> Result<String> {
+    let default_shown = default.map(|text| format!(" [{}]", clean::line(text, 80))).unwrap_or_default();
+    prompt(&format!("{question}{default_shown}: "));
+    let mut line = String::new();
+    let read = io::stdin().lock().read_line(&mut line).map_err(|error| problem!(Failed, "cli.ask.failed", reason = error))?;
+    if read == 0 {
+        return Err(problem!(Usage, "cli.ask.ended"));
+    }
+    let answer = line.trim();
+    Ok(if answer.is_empty() { default.unwrap_or_default() } else { answer }.to_owned())
+}
+
+/// Asks for yes or no; anything but yes is no.
+pub fn yes(question: &str) -> Result<bool> {
+    let answer = text(&format!("{question} [y/N]"), None)?.to_lowercase();
+    Ok(answer == "y" || answer == "yes" || answer == t!("cli.ask.yes"))
+}
+
+fn prompt(text: &str) {
+    let mut stderr = io::stderr().lock();
+    let _ = write!(stderr, "{text}").and_then(|()| stderr.flush());
+}
+
+/// The terminal without echo, as it was when dropped.
+struct Quiet(Termios);
+
+impl Quiet {
+    fn start() -> io::Result<Self> {
+        let before = termios::tcgetattr(io::stdin())?;
+        let mut quiet = before.clone();
+        // Signals are read as keys, too: an interrupted prompt must not leave a terminal without echo.
+        quiet.local_modes.remove(LocalModes::ECHO | LocalModes::ECHONL | LocalModes::ICANON | LocalModes::ISIG | LocalModes::IEXTEN);
+        quiet.special_codes[SpecialCodeIndex::VMIN] = 1;
+        quiet.special_codes[SpecialCodeIndex::VTIME] = 0;
+        termios::tcsetattr(io::stdin(), OptionalActions::Flush, &quiet)?;
+        // Bracketed paste: a line break in a pasted secret must not submit it.
+        prompt("\u{1b}[?2004h");
+        Ok(Self(before))
+    }
+}
+
+impl Drop for Quiet {
+    fn drop(&mut self) {
+        prompt("\u{1b}[?2004l\n");
+        let _ = termios::tcsetattr(io::stdin(), OptionalActions::Flush, &self.0);
+    }
+}
+
+/// Asks for a secret without showing it.
+pub fn secret(question: &str) -> Result<Secret> {
+    prompt(&format!("{question}: "));
+    let quiet = Quiet::start().map_err(|error| problem!(Failed, "cli.ask.failed", reason = error))?;
+    let mut keys = Keys::default();
+    // Byte by byte and not through a buffer of the standard library, which would keep a copy.
+    loop {
+        let mut byte = [0_u8];
+        let read = rustix::io::read(io::stdin(), &mut byte).map_err(|error| problem!(Failed, "cli.ask.failed", reason = error))?;
+        match if read == 0 { Typed::Ended } else { keys.take(byte[0]) } {
+            Typed::More => {}
+            Typed::Done => break,
+            Typed::Ended => return Err(problem!(Usage, "cli.ask.ended")),
+        }
+        byte.zeroize();
+    }
+    drop(quiet);
+    from_bytes(std::mem::take(&mut keys.typed))
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Typed {
+    More,
+    Done,
+    Ended,
+}
+
+/// What was typed so far, as a pure machine over bytes.
+#[derive(Default)]
+struct Keys {
+    typed: Zeroizing<Vec<u8>>,
+    /// An escape sequence under way.
+    escape: Vec<u8>,
+    pasting: bool,
+}
+
+impl Keys {
+    fn take(&mut self, byte: u8) -> Typed {
+        if !self.escape.is_empty() {
+            self.escape.push(byte);
+            // CSI sequences end with a byte from @ to ~ (ECMA-48 §5.4); anything else after ESC is one byte.
+            let ended = if self.escape.get(1) == Some(&b'[') { self.escape.len() > 2 && (0x40..=0x7e).contains(&byte) } else { true };
+            if ended || self.escape.len() > 16 {
+                match self.escape.as_slice() {
+                    b"\x1b[200~" => self.pasting = true,
+                    b"\x1b[201~" => self.pasting = false,
+                    _ => {}
+                }
+                self.escape.clear();
+            }
+            return Typed::More;
+        }
+        match byte {
+            0x1b => self.escape.push(byte),
+            b'\r' | b'\n' if self.pasting => {}
+            b'\r' | b'\n' => return Typed::Done,
+            0x03 | 0x04 if !self.pasting => return Typed::Ended,
+            0x15 if !self.pasting => self.typed.zeroize(),
+            0x08 | 0x7f if !self.pasting => {
+                // One character, which may be several bytes of UTF-8.
+                while self.typed.pop().is_some_and(|last| last & 0xc0 == 0x80) {}
+            }
+            byte => self.typed.push(byte),
+        }
+        Typed::More
+    }
+}
+
+fn from_bytes(mut bytes: Zeroizing<Vec<u8>>) -> Result<Secret> {
+    match String::from_utf8(std::mem::take(&mut *bytes)) {
+        Ok(text) => Ok(Secret::new(text)),
+        Err(error) => {
+            error.into_bytes().zeroize();
+            Err(problem!(Usage, "cli.secret.not_text"))
+        }
+    }
+}
+
+/// A secret from standard input, up to its end; one line break at the end is not part of it.
+pub fn secret_from_stdin() -> Result<Secret> {
+    read_all(io::stdin().lock(), "-")
+}
+
+fn read_all(source: impl io::Read, name: &str) -> Result<Secret> {
+    let mut bytes = Zeroizing::new(Vec::with_capacity(4096));
+    let read = source.take(LONGEST + 1).read_to_end(&mut bytes);
+    let read = read.map_err(|error| problem!(Usage, "cli.secret.unreadable", name = clean::line(name, 200), reason = error))?;
+    if read as u64 > LONGEST {
+        return Err(problem!(Usage, "cli.secret.too_long", name = clean::line(name, 200)));
+    }
+    if bytes.last() == Some(&b'\n') {
+        bytes.pop();
+        if bytes.last() == Some(&b'\r') {
+            bytes.pop();
+        }
+    }
+    from_bytes(bytes)
+}
+
+/// A secret by reference: `env:NAME` or `file:PATH`. `field` is named in what goes wrong; a value that is no reference is refused and not
+/// repeated.
+pub fn secret_by_reference(field: &str, reference: &str) -> Result<Secret> {
+    if let Some(name) = reference.strip_prefix("env:") {
+        match std::env::var(name) {
+            Ok(value) => Ok(Secret::new(value)),
+            Err(_) => Err(problem!(Usage, "cli.secret.no_env", field = field, name = clean::line(name, 100))),
+        }
+    } else if let Some(path) = reference.strip_prefix("file:") {
+        let file = std::fs::File::open(path);
+        let file = file.map_err(|error| problem!(Usage, "cli.secret.unreadable", name = clean::line(path, 200), reason = error))?;
+        read_all(file, path)
+    } else {
+        Err(problem!(Usage, "cli.secret.literal", field = field))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn typed(bytes: &[u8]) -> (Vec<u8>, Typed) {
+        let mut keys = Keys::default();
+        let mut last = Typed::More;
+        for byte in bytes {
+            last = keys.take(*byte);
+            if last != Typed::More {
+                break;
+            }
+        }
+        (keys.typed.to_vec(), last)
+    }
+
+    #[test]
+    fn keys_make_a_secret() {
+        for (bytes, secret, end) in [
+            (&b"abc\r"[..], &b"abc"[..], Typed::Done),
+            (b"ab\x7fc\n", b"ac", Typed::Done),
+            ("aé\u{7f}b\r".as_bytes(), b"ab", Typed::Done),
+            (b"wrong\x15right\r", b"right", Typed::Done),
+            (b"abc\x03", b"abc", Typed::Ended),
+            (b"a\x1b[Ab\x1bOPc", b"abPc", Typed::More),
+            // A pasted line break does not submit.
+            (b"\x1b[200~s3cr3t\r\n\x1b[201~", b"s3cr3t", Typed::More),
+            (b"\x1b[200~s3cr3t\n\x1b[201~!\r", b"s3cr3t!", Typed::Done),
+        ] {
+            assert_eq!(typed(bytes), (secret.to_vec(), end), "{bytes:?}");
+        }
+    }
+
+    #[test]
+    fn references_are_followed_and_literals_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("secret");
+        std::fs::write(&path, "from a file\r\n").unwrap();
+        let reference = format!("file:{}", path.display());
+        assert!(secret_by_reference("key", &reference).is_ok_and(|secret| secret.expose() == "from a file"));
+        let Err(refused) = secret_by_reference("key", "hunter2") else { panic!("a literal was taken") };
+        assert_eq!(refused.exit_code(), 2);
+        assert!(!format!("{refused:?}").contains("hunter2"));
+        assert!(secret_by_reference("key", "env:INTERTIE_TEST_NOT_SET").is_err_and(|problem| problem.why.contains("INTERTIE_TEST_NOT_SET")));
+    }
+}

@@ -1,0 +1,221 @@
+//! `intertie connector`: the catalog.
+
+use std::path::PathBuf;
+
+use clap::Subcommand;
+use indexmap::IndexMap;
+use serde_json::{Value, json};
+
+use super::output::{self, Table, Tone, cell};
+use super::{Context, args, labels};
+use crate::model::{self, Input};
+use crate::ops::{Result, connectors};
+use crate::{problem, t};
+
+#[derive(Subcommand)]
+pub enum Connector {
+    #[command(about = t!("cli.connector.list"))]
+    List {
+        #[arg(long, short, value_name = "TEXT", help = t!("cli.connector.search"))]
+        search: Option<String>,
+    },
+    #[command(about = t!("cli.connector.show"))]
+    Show {
+        #[arg(value_name = "ID", help = t!("cli.connector.id"))]
+        id: String,
+        #[arg(long, value_name = "METHOD", help = t!("cli.connector.method"))]
+        method: Option<String>,
+        #[arg(long, value_name = "KEY=VALUE", value_parser = args::pair, help = t!("cli.connector.set"))]
+        set: Vec<(String, String)>,
+    },
+    #[command(about = t!("cli.connector.check"))]
+    Check {
+        #[arg(value_name = "FILE", help = t!("cli.connector.files"))]
+        files: Vec<PathBuf>,
+    },
+}
+
+pub fn run(context: &Context, command: Connector) -> Result<u8> {
+    match command {
+        Connector::List { search } => list(context, search.as_deref()),
+        Connector::Show { id, method, set } => show(context, &id, method.as_deref(), set.into_iter().collect()),
+        Connector::Check { files } => check(context, &files),
+    }
+}
+
+fn list(context: &Context, search: Option<&str>) -> Result<u8> {
+    let rows = connectors::list(&context.ws, search)?;
+    context.print(&rows, |rows| {
+        let mut table =
+            Table::new(&[t!("cli.column.id"), t!("cli.column.name"), t!("cli.column.status"), t!("cli.column.category"), t!("cli.column.methods")]);
+        for row in rows {
+            let tone = if row.status == model::ConnectorStatus::Available { Tone::Plain } else { Tone::Notice };
+            // The default method carries a star.
+            let methods: Vec<String> = row.auth.iter().map(|auth| format!("{}{}", auth.method, if auth.default { "*" } else { "" })).collect();
+            table.row(vec![
+                cell(&row.id),
+                cell(&row.name),
+                cell(labels::connector_status(row.status)).tone(tone),
+                cell(&row.category),
+                cell(methods.join(" ")),
+            ]);
+        }
+        table.print(t!("cli.connector.none"))
+    })?;
+    Ok(0)
+}
+
+/// The row of the list in full. At the top stand the inputs, addresses and scopes of one method: the named or the default one.
+fn full(connector: &model::Connector, method: &str) -> Value {
+    let one = |key: &str| {
+        connector.auth.get(key).map_or(Value::Null, |auth| {
+            json!({
+                "method": key,
+                "kind": auth.kind,
+                "name": auth.name,
+                "default": connector.default_auth().is_some_and(|(default, _)| default == key),
+                "inputs": connector.inputs_for(key),
+                "authorize_url": auth.authorize_url.first(),
+                "authorize_urls": auth.authorize_url,
+                "token_url": auth.token_url.first(),
+                "token_urls": auth.token_url,
+                "revoke_url": auth.revoke_url.first(),
+                "scopes": auth.scopes.default,
+                "scope_catalog": auth.scopes.catalog,
+                "redirect": auth.redirect,
+                "pkce": auth.pkce,
+                "setup": auth.setup,
+                "setup_url": auth.setup_url,
+            })
+        })
+    };
+    let chosen = one(method);
+    json!({
+        "id": connector.id,
+        "name": connector.name,
+        "status": connector.status,
+        "category": connector.categories.first().map_or("", String::as_str),
+        "categories": connector.categories,
+        "summary": connector.summary,
+        "docs": connector.docs,
+        "homepage": connector.homepage,
+        "notes": connector.notes,
+        "origin": connector.origin,
+        "method": method,
+        "inputs": chosen["inputs"],
+        "authorize_url": chosen["authorize_url"],
+        "token_url": chosen["token_url"],
+        "scopes": chosen["scopes"],
+        "base_url": connector.request.base_url.first(),
+        "auth": connector.auth.keys().map(|key| one(key)).collect::<Vec<_>>(),
+        "checks": connector.checks,
+        "limit": connector.limit,
+        "resources": connector.resources,
+    })
+}
+
+fn show(context: &Context, id: &str, method: Option<&str>, settings: IndexMap<String, String>) -> Result<u8> {
+    let connector = connectors::get(&context.ws, id)?;
+    let method = match method {
+        Some(method) if connector.auth.contains_key(method) => method,
+        Some(method) => return Err(unknown_method(&connector, method)),
+        None => connector.default_auth().map_or("", |(method, _)| method),
+    };
+    let mut document = full(&connector, method);
+    if !settings.is_empty() {
+        document["resolved"] = connectors::resolved(&context.ws, id, &settings)?;
+    }
+    context.print(&document, |document| human(&connector, method, document))?;
+    Ok(0)
+}
+
+pub fn unknown_method(connector: &model::Connector, method: &str) -> model::Problem {
+    let known = connector.auth.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
+    problem!(Usage, "cli.connector.unknown_method", connector = connector.name, method = crate::words::clean::line(method, 80), known = known)
+}
+
+fn human(connector: &model::Connector, method: &str, document: &Value) -> Result<()> {
+    let mut top = vec![
+        (t!("cli.column.id"), connector.id.clone()),
+        (t!("cli.column.name"), connector.name.clone()),
+        (t!("cli.column.status"), labels::connector_status(connector.status).to_owned()),
+        (t!("cli.column.categories"), connector.categories.join(", ")),
+        (t!("cli.column.summary"), connector.summary.clone()),
+        (t!("cli.column.docs"), connector.docs.clone()),
+        (t!("cli.column.origin"), labels::origin(&connector.origin)),
+        (t!("cli.column.method"), method.to_owned()),
+    ];
+    for (label, key) in
+        [(t!("cli.column.authorize_url"), "authorize_url"), (t!("cli.column.token_url"), "token_url"), (t!("cli.column.base_url"), "base_url")]
+    {
+        if let Some(address) = document[key].as_str() {
+            top.push((label, address.to_owned()));
+        }
+    }
+    if let Some(scopes) = document["scopes"].as_array().filter(|scopes| !scopes.is_empty()) {
+        top.push((t!("cli.column.scopes"), scopes.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" ")));
+    }
+    for note in &connector.notes {
+        top.push((t!("cli.column.note"), note.clone()));
+    }
+    output::pairs(&top)?;
+
+    let mut methods = Table::new(&[t!("cli.column.method"), t!("cli.column.kind"), t!("cli.column.name")]);
+    for (key, auth) in &connector.auth {
+        let default = connector.default_auth().is_some_and(|(default, _)| default == key);
+        methods.row(vec![cell(format!("{key}{}", if default { "*" } else { "" })), cell(labels::auth_kind(auth.kind)), cell(&auth.name)]);
+    }
+    section(&methods, t!("cli.connector.no_methods"))?;
+
+    let mut inputs = Table::new(&[t!("cli.column.input"), t!("cli.column.needed"), t!("cli.column.example"), t!("cli.column.help")]);
+    for input in connector.inputs_for(method) {
+        inputs.row(vec![cell(&input.key), cell(needed(input)), cell(&input.example), cell(&input.help).tone(Tone::Dim)]);
+    }
+    section(&inputs, t!("cli.connector.no_inputs"))?;
+
+    let mut resources = Table::new(&[t!("cli.column.resource"), t!("cli.column.name"), t!("cli.column.key"), t!("cli.column.path")]);
+    for resource in &connector.resources {
+        resources.row(vec![cell(&resource.id), cell(&resource.name), cell(&resource.key), cell(format!("{} {}", resource.method, resource.path))]);
+    }
+    section(&resources, t!("cli.connector.no_resources"))?;
+
+    let mut checks = Table::new(&[t!("cli.column.check"), t!("cli.column.proves")]);
+    for check in &connector.checks {
+        checks.row(vec![cell(format!("{} {}", check.method, check.path)), cell(&check.proves)]);
+    }
+    section(&checks, t!("cli.connector.no_checks"))
+}
+
+fn section(table: &Table, empty: &str) -> Result<()> {
+    output::line("")?;
+    table.print(empty)
+}
+
+fn needed(input: &Input) -> &'static str {
+    match (input.optional || input.default.is_some(), input.secret) {
+        (false, true) => t!("cli.connector.secret"),
+        (true, true) => t!("cli.connector.optional_secret"),
+        (false, false) => t!("cli.connector.needed"),
+        (true, false) => t!("cli.connector.optional"),
+    }
+}
+
+fn check(context: &Context, files: &[PathBuf]) -> Result<u8> {
+    let faults = connectors::check(&context.ws, files)?;
+    context.print(&faults, |faults| {
+        for fault in faults {
+            output::line(&t!(
+                "cli.connector.fault",
+                file = crate::words::clean::line(&fault.file, 200),
+                line = fault.line,
+                what = crate::words::clean::line(&fault.what, 300),
+                mend = crate::words::clean::line(&fault.mend, 300)
+            ))?;
+        }
+        if faults.is_empty() {
+            output::remark(t!("cli.connector.sound"));
+        }
+        Ok(())
+    })?;
+    Ok(u8::from(!faults.is_empty()))
+}

@@ -1,0 +1,91 @@
+//! Commands that hold everywhere, and those of the small layers.
+
+use super::command::{Command, Scope, always};
+use super::effect::{Effect, Effects};
+use super::layers::{Confirm, Layer, LayerKind, Scrolled};
+use super::navigate::{go, refresh};
+use super::state::{Pane, State};
+use crate::command;
+use crate::tui::ui::palette::Palette;
+
+pub const COMMANDS: &[&[Command]] = &[&[
+    command!("help", ["?", "f1"], Scope::Global, always, help),
+    command!("palette", [":", "ctrl-p"], Scope::Global, always, palette),
+    Command { quiet: true, ..command!("tasks", ["ctrl-t"], Scope::Always, has_tasks, tasks) },
+    Command { quiet: true, ..command!("refresh", ["ctrl-l", "f5"], Scope::Always, always, redraw) },
+    Command { quiet: true, ..command!("pane.next", ["tab"], Scope::Global, always, next_pane) },
+    Command { quiet: true, ..command!("pane.previous", ["shift-tab"], Scope::Global, always, previous_pane) },
+    Command { quiet: true, ..command!("pane.overview", ["1"], Scope::Global, always, |state| go(state, Pane::Overview)) },
+    Command { quiet: true, ..command!("pane.connectors", ["2"], Scope::Global, always, |state| go(state, Pane::Connectors)) },
+    Command { quiet: true, ..command!("pane.credentials", ["3"], Scope::Global, always, |state| go(state, Pane::Credentials)) },
+    Command { quiet: true, ..command!("pane.integrations", ["4"], Scope::Global, always, |state| go(state, Pane::Integrations)) },
+    Command { quiet: true, ..command!("pane.runs", ["5"], Scope::Global, always, |state| go(state, Pane::Runs)) },
+    Command { quiet: true, ..command!("pane.data", ["6"], Scope::Global, always, |state| go(state, Pane::Data)) },
+    Command { quiet: true, ..command!("pane.inbox", ["7"], Scope::Global, always, |state| go(state, Pane::Inbox)) },
+    Command { quiet: true, ..command!("suspend", ["ctrl-z"], Scope::Always, always, |_| vec![Effect::Suspend]) },
+    command!("quit", ["q"], Scope::Global, always, quit),
+    Command { quiet: true, ..command!("quit.now", ["ctrl-c"], Scope::Always, always, quit) },
+    Command { quiet: true, ..command!("help.here", ["f1"], Scope::Layer(LayerKind::Reader), always, help) },
+    command!("tasks.cancel", ["x"], Scope::Layer(LayerKind::Tasks), has_tasks, cancel_task),
+]];
+
+fn has_tasks(state: &State) -> bool {
+    state.tasks.visible().next().is_some()
+}
+
+pub fn help(state: &mut State) -> Effects {
+    state.push(Layer::Help(Scrolled::default()))
+}
+
+pub fn palette(state: &mut State) -> Effects {
+    let palette = Palette::new(state);
+    state.push(Layer::Palette(palette))
+}
+
+fn tasks(state: &mut State) -> Effects {
+    state.push(Layer::Tasks(Scrolled::default()))
+}
+
+fn redraw(state: &mut State) -> Effects {
+    let mut effects = refresh(state);
+    effects.push(Effect::Redraw);
+    effects
+}
+
+fn next_pane(state: &mut State) -> Effects {
+    step_pane(state, 1)
+}
+
+fn previous_pane(state: &mut State) -> Effects {
+    step_pane(state, Pane::ALL.len() - 1)
+}
+
+fn step_pane(state: &mut State, by: usize) -> Effects {
+    let at = Pane::ALL.iter().position(|pane| *pane == state.pane).unwrap_or(0);
+    go(state, Pane::ALL[(at + by) % Pane::ALL.len()])
+}
+
+/// Quits; asks first while something runs that would be cancelled.
+pub fn quit(state: &mut State) -> Effects {
+    let running: Vec<String> = state.tasks.visible().map(|task| task.title.clone()).collect();
+    if running.is_empty() || state.quitting {
+        return vec![state.remember(), Effect::Quit];
+    }
+    state.quitting = true;
+    let layer = Confirm::effect(
+        crate::t!("quit.question", n = running.len()),
+        crate::t!("quit.consequence", tasks = running.join(", ")),
+        crate::t!("quit.verb"),
+        Effect::Quit,
+    );
+    state.push(layer)
+}
+
+fn cancel_task(state: &mut State) -> Effects {
+    let top = match state.layers.last() {
+        Some(Layer::Tasks(scrolled)) => scrolled.top,
+        _ => 0,
+    };
+    let Some(key) = state.tasks.visible().nth(top).map(|task| task.key.clone()) else { return Vec::new() };
+    state.tasks.cancel_visibly(&key)
+}

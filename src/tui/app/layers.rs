@@ -1,0 +1,113 @@
+//! What lies above the panes: a stack. The top one gets the keys; `esc` takes it off.
+
+use super::effect::{Effect, Effects};
+use crate::model::Problem;
+use crate::tui::ui::field::Field;
+use crate::tui::ui::palette::Palette;
+use crate::tui::wizard;
+
+#[derive(Debug)]
+pub enum Layer {
+    Help(Scrolled),
+    Palette(Palette),
+    Tasks(Scrolled),
+    Confirm(Confirm),
+    Prompt(Prompt),
+    Problem(Problem),
+    /// Lines to read: details, explanations.
+    Reader(Reader),
+    Wizard(Box<wizard::Wizard>),
+}
+
+/// Which layer, for the commands that belong to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LayerKind {
+    Help,
+    Palette,
+    Tasks,
+    Confirm,
+    Prompt,
+    Problem,
+    Reader,
+    Wizard(wizard::Kind),
+}
+
+impl Layer {
+    #[must_use]
+    pub fn kind(&self) -> LayerKind {
+        match self {
+            Self::Help(_) => LayerKind::Help,
+            Self::Palette(_) => LayerKind::Palette,
+            Self::Tasks(_) => LayerKind::Tasks,
+            Self::Confirm(_) => LayerKind::Confirm,
+            Self::Prompt(_) => LayerKind::Prompt,
+            Self::Problem(_) => LayerKind::Problem,
+            Self::Reader(_) => LayerKind::Reader,
+            Self::Wizard(wizard) => LayerKind::Wizard(wizard.kind()),
+        }
+    }
+}
+
+/// A layer of lines that can be scrolled.
+#[derive(Debug, Default)]
+pub struct Scrolled {
+    pub top: usize,
+}
+
+#[derive(Debug)]
+pub struct Reader {
+    pub title: String,
+    /// Clean text; wrapped when drawn.
+    pub lines: Vec<Line>,
+    pub scroll: Scrolled,
+}
+
+/// A line of a reader: an optional term on the left.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Line {
+    pub term: String,
+    pub text: String,
+}
+
+/// Asks before something that cannot be brought back. Cancel is what enter does until the user chooses otherwise.
+#[derive(Debug)]
+pub struct Confirm {
+    /// Names the object: "Delete the credential “Icertis dev”?"
+    pub question: String,
+    /// What follows from it.
+    pub consequence: String,
+    /// The verb on the button.
+    pub verb: String,
+    pub confirmed: bool,
+    pub then: Effects,
+    /// Started through the task list when confirmed.
+    pub task: Option<super::effect::TaskSpec>,
+}
+
+impl Confirm {
+    #[must_use]
+    pub fn task(question: String, consequence: String, verb: &str, task: super::effect::TaskSpec) -> Layer {
+        Layer::Confirm(Self { question, consequence, verb: verb.to_owned(), confirmed: false, then: Vec::new(), task: Some(task) })
+    }
+
+    #[must_use]
+    pub fn effect(question: String, consequence: String, verb: &str, then: Effect) -> Layer {
+        Layer::Confirm(Self { question, consequence, verb: verb.to_owned(), confirmed: false, then: vec![then], task: None })
+    }
+}
+
+/// Asks for one line of text.
+pub struct Prompt {
+    pub title: String,
+    pub help: String,
+    pub field: Field,
+    pub error: Option<String>,
+    /// What to do with it; `Err` is shown at the field and the prompt stays.
+    pub then: fn(&mut super::state::State, &str) -> Result<Effects, String>,
+}
+
+impl std::fmt::Debug for Prompt {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Prompt").field("title", &self.title).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,160 @@
+//! Each job of the console, as a call of `ops`.
+
+use crate::model::Sink;
+use crate::ops::credentials::Consent;
+use crate::ops::{self, Result, Workspace, connectors, credentials, data, integrations, mappings, notices, overview, permissions, runs};
+use crate::tui::app::effect::Job;
+use crate::tui::app::msg::Answer;
+use crate::tui::panes::data::EXPORT_CSV;
+use std::sync::Arc;
+
+/// What a job may need beside the workspace.
+pub struct Surroundings {
+    pub workspace: Workspace,
+    pub demo: Option<Arc<ops::demo::Demo>>,
+    pub sink: Sink,
+    /// Called when a consent can be shown; it is kept so that answers can be offered to it.
+    pub on_consent: Box<dyn FnOnce(Arc<Consent>) + Send>,
+}
+
+/// Does a job. Those that touch only the disk run on a blocking thread.
+pub async fn perform(job: Job, around: Surroundings) -> Result<Answer> {
+    let Surroundings { workspace: ws, demo, sink, on_consent } = around;
+    match job {
+        Job::Consent { draft } => {
+            let consent = Arc::new(credentials::consent_begin(&ws, &draft).await?);
+            on_consent(consent.clone());
+            consent.finish(&ws, &sink).await?;
+            Ok(Answer::Consented)
+        }
+        Job::DraftTest(draft) => Ok(Answer::Tested { outcome: credentials::draft_test(&ws, &draft, &sink).await?, name: draft }),
+        Job::CredentialTest(name) => Ok(Answer::Tested { outcome: credentials::test(&ws, &name, &sink).await?, name }),
+        Job::CredentialRevoke(name) => Ok(Answer::CredentialRevoked { at_vendor: credentials::revoke(&ws, &name).await?, name }),
+        Job::IntegrationLaunch(name) => integrations::launch(&ws, &name, &sink).await.map(Answer::Launched),
+        Job::LoadSample(integration) => {
+            let sample = mappings::sample(&ws, &integration, 50, &sink).await?;
+            Ok(Answer::Sample { integration: integration.id, sample })
+        }
+        Job::Run { integration, options } => runs::start(&ws, &integration, &options, &sink).await.map(Answer::Ran),
+        Job::PassADay => {
+            if let Some(demo) = demo {
+                demo.pass_a_day();
+            }
+            Ok(Answer::DayPassed)
+        }
+        job => {
+            tokio::task::spawn_blocking(move || blocking(job, &ws, &sink)).await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
+        }
+    }
+}
+
+fn blocking(job: Job, ws: &Workspace, sink: &Sink) -> Result<Answer> {
+    let with_connector = |draft: crate::model::CredentialDraft| -> Result<Answer> {
+        let connector = connectors::get(ws, &draft.connector)?;
+        let needs_consent = credentials::needs_consent(ws, &draft)?;
+        Ok(Answer::Draft { draft, connector, needs_consent })
+    };
+    Ok(match job {
+        Job::LoadOverview => Answer::Overview(overview::summary(ws)?),
+        Job::LoadConnectors => Answer::Connectors(connectors::list(ws, None)?),
+        Job::LoadConnector(id) => Answer::Connector(connectors::get(ws, &id)?),
+        Job::LoadCredentials => Answer::Credentials { credentials: credentials::list(ws)?, drafts: credentials::drafts(ws)? },
+        Job::LoadIntegrations => Answer::Integrations(overview::summary(ws)?.integrations),
+        Job::LoadIntegration(id) => Answer::Integration(integrations::get(ws, &id)?),
+        Job::LoadRuns(integration) => Answer::Runs(runs::list(ws, integration.as_deref(), 500)?),
+        Job::LoadRun(id) => Answer::Run { run: runs::get(ws, &id)?, errors: runs::errors(ws, &id, 0, 1_000)? },
+        Job::LoadColumns(table) => Answer::Columns { table, columns: data::columns(ws, table)? },
+        Job::LoadData { table, query } => Answer::Data { table, page: data::query(ws, table, &query)? },
+        Job::LoadSaasApplications => Answer::SaasApplications(data::saas_applications(ws)?),
+        Job::LoadNotices => Answer::Notices(notices::list(ws, false, 500)?),
+
+        Job::DraftNew { connector, method } => with_connector(credentials::draft_new(ws, &connector, method.as_deref())?)?,
+        Job::DraftLoad(id) => with_connector(credentials::draft_get(ws, &id)?)?,
+        Job::DraftSave(draft) => {
+            credentials::draft_save(ws, &draft)?;
+            Answer::DraftSaved
+        }
+        Job::DraftSecret { draft, key, value } => with_connector(credentials::draft_secret(ws, &draft, &key, value.0)?)?,
+        Job::DraftDiscard(id) => {
+            credentials::draft_discard(ws, &id)?;
+            Answer::DraftDiscarded
+        }
+        Job::DraftCheck(draft) => Answer::DraftChecked { findings: credentials::draft_check(ws, &draft)?, draft: draft.id },
+        Job::DraftFinish(draft) => Answer::CredentialSaved(credentials::draft_finish(ws, &draft)?),
+        Job::CredentialRenew(name) => with_connector(credentials::renew(ws, &name)?)?,
+        Job::CredentialRename { name, to } => Answer::CredentialSaved(credentials::rename(ws, &name, &to)?),
+        Job::CredentialUsedBy(name) => Answer::UsedBy { integrations: credentials::used_by(ws, &name)?, credential: name },
+        Job::CredentialDelete(name) => {
+            credentials::delete(ws, &name)?;
+            Answer::CredentialDeleted(name)
+        }
+
+        Job::IntegrationNew { name, credential } => {
+            let mut integration = integrations::new(ws, &name)?;
+            if let Some(credential) = credential {
+                integrations::set_source(ws, &mut integration, &credential, None)?;
+                integration = integrations::save(ws, &integration)?;
+            }
+            Answer::IntegrationChanged(integration)
+        }
+        Job::IntegrationSource { mut integration, credential, resource } => {
+            integrations::set_source(ws, &mut integration, &credential, resource.as_deref())?;
+            Answer::IntegrationChanged(integrations::save(ws, &integration)?)
+        }
+        Job::IntegrationSave(integration) => Answer::IntegrationChanged(integrations::save(ws, &integration)?),
+        Job::IntegrationValidate(integration) => {
+            Answer::Findings { findings: integrations::validate(ws, &integration)?, integration: integration.id }
+        }
+        Job::IntegrationPause(name) => Answer::Paused(integrations::pause(ws, &name)?),
+        Job::IntegrationDelete(name) => {
+            integrations::delete(ws, &name)?;
+            Answer::IntegrationDeleted(name)
+        }
+
+        Job::DestinationFields(table) => Answer::Columns { table, columns: mappings::destination_fields(ws, table)? },
+        Job::AddField { table, label, kind } => Answer::FieldChanged { table, field: mappings::add_field(ws, table, &label, kind)? },
+        Job::RenameField { table, key, label } => Answer::FieldChanged { table, field: mappings::rename_field(ws, table, &key, &label)? },
+        Job::Preview { integration, sample } => {
+            Answer::Preview { preview: mappings::preview(ws, &integration, &sample)?, integration: integration.id }
+        }
+        Job::Suggest { integration, sample } => {
+            Answer::Suggestions { suggestions: mappings::suggest(ws, &integration, &sample)?, integration: integration.id }
+        }
+        Job::Matrix(integration) => Answer::Matrix { rows: permissions::matrix(ws, &integration)?, integration: integration.id },
+        Job::Advise(integration) => Answer::Advice { findings: permissions::advise(&integration), integration: integration.id },
+
+        Job::CancelRun(run) => {
+            runs::cancel(ws, &run)?;
+            Answer::RunCancelled(run)
+        }
+        Job::Export { table, query, path } => export(ws, table, &query, &path, sink)?,
+        Job::MarkNotice { id, read } => {
+            notices::mark(ws, id, read)?;
+            Answer::NoticesMarked
+        }
+        Job::Consent { .. }
+        | Job::DraftTest(_)
+        | Job::CredentialTest(_)
+        | Job::CredentialRevoke(_)
+        | Job::IntegrationLaunch(_)
+        | Job::LoadSample(_)
+        | Job::Run { .. }
+        | Job::PassADay => unreachable!("`perform` does it"),
+    })
+}
+
+/// Writes a file that only its owner can read, and never over one that exists.
+fn export(ws: &Workspace, table: crate::model::Table, query: &crate::model::DataQuery, path: &str, sink: &Sink) -> Result<Answer> {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let expanded = match path.strip_prefix("~/") {
+        Some(rest) => directories::BaseDirs::new().map_or_else(|| path.into(), |dirs| dirs.home_dir().join(rest)),
+        None => std::path::PathBuf::from(path),
+    };
+    let failed = |error: std::io::Error| crate::problem!(Failed, "export.failed", path = crate::words::clean::line(path, 200), reason = error);
+    let file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&expanded).map_err(failed)?;
+    let format = if path.to_ascii_lowercase().ends_with(EXPORT_CSV) { data::ExportFormat::Csv } else { data::ExportFormat::Jsonl };
+    let mut out = std::io::BufWriter::new(file);
+    let records = data::export(ws, table, query, format, &mut out, sink)?;
+    std::io::Write::flush(&mut out).map_err(failed)?;
+    Ok(Answer::Exported { path: expanded.display().to_string(), records })
+}

@@ -1,0 +1,4 @@
+//! The only writers to the terminal.
+
+pub mod clipboard;
+pub mod guard;

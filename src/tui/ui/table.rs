@@ -1,0 +1,186 @@
+//! Tables: only the rows in sight are built; which columns are shown depends on the room.
+
+use super::text;
+use super::theme::{Symbol, Theme, Tone};
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+use std::cell::Cell as StdCell;
+
+pub struct Column {
+    pub title: String,
+    pub width: Width,
+    pub align: Align,
+    /// 0 is always shown; higher ones go first when room is short.
+    pub rank: u8,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Width {
+    /// That many columns.
+    Fixed(u16),
+    /// What is left, shared by weight, and at least so many.
+    Grow { weight: u16, least: u16 },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Align {
+    Left,
+    Right,
+}
+
+impl Column {
+    #[must_use]
+    pub fn fixed(title: &str, columns: u16, rank: u8) -> Self {
+        Self { title: title.to_owned(), width: Width::Fixed(columns), align: Align::Left, rank }
+    }
+
+    #[must_use]
+    pub fn grow(title: &str, least: u16, rank: u8) -> Self {
+        Self { title: title.to_owned(), width: Width::Grow { weight: 1, least }, align: Align::Left, rank }
+    }
+
+    #[must_use]
+    pub fn right(mut self) -> Self {
+        self.align = Align::Right;
+        self
+    }
+}
+
+/// One cell: its text (cleaned by whoever made it) and what it means.
+pub struct Cell {
+    pub text: String,
+    pub tone: Tone,
+    /// Cut in the middle instead of at the end.
+    pub middle: bool,
+}
+
+impl Cell {
+    #[must_use]
+    pub fn new(text: impl Into<String>) -> Self {
+        Self { text: text.into(), tone: Tone::Plain, middle: false }
+    }
+
+    #[must_use]
+    pub fn tone(mut self, tone: Tone) -> Self {
+        self.tone = tone;
+        self
+    }
+
+    #[must_use]
+    pub fn middle(mut self) -> Self {
+        self.middle = true;
+        self
+    }
+}
+
+pub struct Table<'a> {
+    pub columns: &'a [Column],
+    pub rows: usize,
+    pub selected: Option<usize>,
+    pub focused: bool,
+    /// The title line is left out when false.
+    pub header: bool,
+    /// Window over the rows; see [`super::list::List`].
+    pub offset: &'a StdCell<usize>,
+    pub height: &'a StdCell<usize>,
+}
+
+impl Table<'_> {
+    /// Draws the rows in sight, built by `row`; cells beyond the columns are ignored. Returns the areas of the rows, for the mouse.
+    pub fn draw(&self, frame: &mut Frame<'_>, area: Rect, theme: &Theme, row: impl Fn(usize) -> Vec<Cell>) {
+        if area.width < 4 || area.height == 0 {
+            return;
+        }
+        let layout = self.layout(area.width.saturating_sub(2));
+        let mut top = area.y;
+        if self.header && area.height > 1 {
+            let cells: Vec<Cell> = self.columns.iter().map(|column| Cell::new(column.title.clone()).tone(Tone::Dim)).collect();
+            self.draw_row(frame, Rect { height: 1, ..area }, &layout, &cells, theme, None);
+            top += 1;
+        }
+        let height = usize::from(area.bottom() - top);
+        self.height.set(height.max(1));
+        let mut offset = self.offset.get().min(self.rows.saturating_sub(height));
+        if let Some(selected) = self.selected {
+            if selected < offset {
+                offset = selected;
+            } else if selected >= offset + height {
+                offset = selected + 1 - height;
+            }
+        }
+        self.offset.set(offset);
+        for (line, index) in (offset..self.rows.min(offset + height)).enumerate() {
+            let rect = Rect { y: top + u16::try_from(line).unwrap_or(0), height: 1, ..area };
+            let selected = (self.selected == Some(index)).then(|| if self.focused { theme.selected() } else { theme.selected_elsewhere() });
+            self.draw_row(frame, rect, &layout, &row(index), theme, selected);
+        }
+    }
+
+    fn draw_row(&self, frame: &mut Frame<'_>, area: Rect, layout: &[Option<(u16, u16)>], cells: &[Cell], theme: &Theme, selected: Option<Style>) {
+        let buffer = frame.buffer_mut();
+        if let Some(style) = selected {
+            buffer.set_style(area, style);
+            buffer.set_string(area.x, area.y, theme.symbol(Symbol::Cursor), theme.style(Tone::Accent));
+        }
+        for ((column, place), cell) in self.columns.iter().zip(layout).zip(cells) {
+            let Some((x, width)) = *place else { continue };
+            let shown = if cell.middle { text::cut_middle(&cell.text, width.into()) } else { text::cut(&cell.text, width.into()) };
+            let pad = match column.align {
+                Align::Left => 0,
+                Align::Right => usize::from(width).saturating_sub(text::width(&shown)),
+            };
+            let style = selected.unwrap_or_default().patch(theme.style(cell.tone));
+            buffer.set_stringn(area.x + 2 + x + u16::try_from(pad).unwrap_or(0), area.y, shown, width.into(), style);
+        }
+    }
+
+    /// Where each column begins and how wide it is; `None` for those that find no room.
+    fn layout(&self, room: u16) -> Vec<Option<(u16, u16)>> {
+        const GAP: u16 = 2;
+        let least = |column: &Column| match column.width {
+            Width::Fixed(columns) => columns,
+            Width::Grow { least, .. } => least,
+        };
+        let mut shown: Vec<bool> = vec![true; self.columns.len()];
+        loop {
+            let used: u32 = self.columns.iter().zip(&shown).filter(|(_, shown)| **shown).map(|(column, _)| u32::from(least(column) + GAP)).sum();
+            if used <= u32::from(room + GAP) {
+                break;
+            }
+            let worst = (0..self.columns.len()).filter(|&i| shown[i] && self.columns[i].rank > 0).max_by_key(|&i| (self.columns[i].rank, i));
+            match worst {
+                Some(i) => shown[i] = false,
+                None => break,
+            }
+        }
+        let gaps = GAP * u16::try_from(shown.iter().filter(|shown| **shown).count().saturating_sub(1)).unwrap_or(0);
+        let taken: u16 = self.columns.iter().zip(&shown).filter(|(_, shown)| **shown).map(|(column, _)| least(column)).sum();
+        let spare = room.saturating_sub(taken + gaps);
+        let weights: u16 = self
+            .columns
+            .iter()
+            .zip(&shown)
+            .filter(|(_, shown)| **shown)
+            .map(|(column, _)| if let Width::Grow { weight, .. } = column.width { weight } else { 0 })
+            .sum();
+        let mut x = 0;
+        self.columns
+            .iter()
+            .zip(shown)
+            .map(|(column, shown)| {
+                if !shown || x >= room {
+                    return None;
+                }
+                let width = match column.width {
+                    Width::Fixed(columns) => columns,
+                    Width::Grow { weight, least } => least + if weights > 0 { spare * weight / weights } else { 0 },
+                }
+                .min(room - x);
+                let place = (x, width);
+                x += width + GAP;
+                Some(place)
+            })
+            .collect()
+    }
+}

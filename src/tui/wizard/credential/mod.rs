@@ -1,0 +1,59 @@
+//! (to be told by who builds it)
+
+pub mod view;
+
+use super::{Context, Event, Handled};
+use crate::tui::app::command::Command;
+use crate::tui::app::effect::Effects;
+use crate::tui::app::state::State;
+
+pub const COMMANDS: &[Command] = &[];
+
+#[derive(Debug)]
+pub struct Machine {}
+
+impl Machine {
+    pub fn handle(&mut self, event: &Event, context: Context) -> Handled {
+        let _ = (event, context);
+        None
+    }
+
+    #[must_use]
+    pub fn crumbs(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    #[must_use]
+    pub fn explain(&self) -> Vec<(&'static str, &'static str)> {
+        Vec::new()
+    }
+
+    #[must_use]
+    pub fn remembered(&self) -> Option<String> {
+        None
+    }
+}
+
+pub fn open(state: &mut State, id: &str) -> Effects {
+    let _ = (state, id);
+    Vec::new()
+}
+
+/// Goes on with a draft that was left half-way.
+pub fn resume(state: &mut State, draft: &str) -> Effects {
+    open(state, draft)
+}
+
+impl Machine {
+    #[must_use]
+    pub fn next_wake(&self, now: crate::model::Time) -> Option<i64> {
+        let _ = now;
+        None
+    }
+}
+
+/// Begins a credential for a connector.
+pub fn start(state: &mut State, connector: &str) -> Effects {
+    let _ = (state, connector);
+    Vec::new()
+}
