@@ -6,6 +6,7 @@ use crate::model::Secret;
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct VaultStatus {
     pub exists: bool,
+    /// Whether secrets can be read without asking anybody.
     pub unlocked: bool,
     /// `key_file` or `passphrase`.
     pub protection: Option<String>,
@@ -15,31 +16,38 @@ pub struct VaultStatus {
 }
 
 pub fn status(ws: &Workspace) -> Result<VaultStatus> {
-    let _ = ws;
-    todo!()
+    let status = ws.vault().status()?;
+    Ok(VaultStatus {
+        exists: status.exists,
+        unlocked: status.unlocked,
+        protection: status.protection.map(|protection| protection.word().to_owned()),
+        key_file: status.key_file.map(|path| path.display().to_string()),
+        secrets: status.secrets,
+    })
 }
 
 /// Makes the vault: with a passphrase, or with a key file (made beside it, 0600) when none is given. A vault that nobody made is made
 /// with a key file when the first secret is saved.
 pub fn init(ws: &Workspace, passphrase: Option<Secret>) -> Result<()> {
-    let _ = (ws, passphrase);
-    todo!()
+    ws.vault().init(passphrase.as_ref())
 }
 
 /// Unlocks a passphrase vault for this process.
 pub fn unlock(ws: &Workspace, passphrase: &Secret) -> Result<()> {
-    let _ = (ws, passphrase);
-    todo!()
+    ws.vault().unlock(passphrase)
 }
 
-/// Changes how the data key is wrapped, without touching the entries.
+/// Locks a passphrase vault again for this process.
+pub fn lock(ws: &Workspace) {
+    ws.vault().lock_again();
+}
+
+/// Changes how the data key is wrapped, without touching the entries. The vault has to be unlocked.
 pub fn rekey(ws: &Workspace, passphrase: Option<Secret>) -> Result<()> {
-    let _ = (ws, passphrase);
-    todo!()
+    ws.vault().rekey(passphrase.as_ref())
 }
 
 /// Opens every entry; returns how many.
 pub fn verify(ws: &Workspace) -> Result<u64> {
-    let _ = ws;
-    todo!()
+    ws.vault().verify()
 }
