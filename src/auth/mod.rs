@@ -1,18 +1,63 @@
 //! Obtain and keep credentials.
+//!
+//! - `subject`: a credential with its definition, values and addresses.
+//! - `request`, `refusal`: the token endpoint, and what its errors mean.
+//! - `tokens`, `keeper`: tokens in the vault; one refresh at a time.
+//! - `consent`, `listener`, `callback`, `paste`, `metadata`: the authorization code flow.
+//! - `authorizer`: what goes on a request. `check`: the proof that it works.
 
-use crate::catalog::{Catalog, template::Context};
-use crate::model::{Credential, Problem};
+mod authorizer;
+pub mod browser;
+mod callback;
+pub mod check;
+pub mod consent;
+mod keeper;
+mod listener;
+mod metadata;
+mod paste;
+mod refusal;
+mod request;
+pub mod subject;
+mod tokens;
+
+use std::sync::Arc;
+
+use crate::catalog::{Catalog, addresses, template::Context};
+use crate::model::{AuthKind, Credential, CredentialStatus, Problem};
 use crate::store::Store;
 use crate::vault::Vault;
 use crate::vendor::client::Client;
 
 /// What a request for this credential can name, and a client that attaches and refreshes it.
-pub fn connect(
-    store: &std::sync::Arc<Store>,
-    vault: &std::sync::Arc<Vault>,
-    catalog: &Catalog,
-    credential: &Credential,
-) -> Result<(Client, Context), Problem> {
-    let _ = (store, vault, catalog, credential);
-    todo!()
+pub fn connect(store: &Arc<Store>, vault: &Arc<Vault>, catalog: &Catalog, credential: &Credential) -> Result<(Client, Context), Problem> {
+    let link = check::link(store, vault, catalog, credential)?;
+    Ok((link.client, link.subject.context))
+}
+
+/// Revokes the tokens of a credential at the vendor (RFC 7009), then forgets them here. `false`: there is nothing to revoke, or no address.
+pub async fn revoke(store: &Arc<Store>, vault: &Arc<Vault>, catalog: &Catalog, credential: &Credential) -> Result<bool, Problem> {
+    let subject = subject::Subject::load(vault, catalog, credential)?;
+    let kind = subject.method().kind;
+    if !matches!(kind, AuthKind::OAuth2Code | AuthKind::ClientCredentials) {
+        return Ok(false);
+    }
+    let Some(address) = addresses::revoke_url(subject.method(), &subject.context)? else { return Ok(false) };
+    // Nobody may spend the refresh token meanwhile.
+    let _lock = keeper::Lock::take(store, &credential.id, &subject.vendor()).await?;
+    let Some(held) = tokens::Tokens::load(vault, &credential.id)? else { return Ok(false) };
+    // The refresh token first: it ends the whole grant where the server does as RFC 7009 §2.1 asks.
+    if let Some(refresh) = &held.refresh {
+        request::revoke(&subject, &address, refresh, "refresh_token").await?;
+    }
+    if let Err(problem) = request::revoke(&subject, &address, &held.access, "access_token").await {
+        // A server need not be able to revoke access tokens (RFC 7009 §2.2.1).
+        if held.refresh.is_none() && problem.code.as_deref() != Some("unsupported_token_type") {
+            return Err(problem);
+        }
+    }
+    consent::forget(store, vault, &credential.id)?;
+    if kind == AuthKind::OAuth2Code {
+        store.note_standing(&credential.id, |standing| standing.status = Some(CredentialStatus::NeedsConsent))?;
+    }
+    Ok(true)
 }

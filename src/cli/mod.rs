@@ -26,7 +26,7 @@ use std::ffi::OsString;
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
 
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ErrorKind};
 use clap::{ArgAction, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::model::Problem;
@@ -127,7 +127,7 @@ pub fn start(arguments: &[OsString]) -> Next {
     let as_json = arguments.iter().take_while(|argument| *argument != "--").any(|argument| argument == "--json");
     let cli = match command().try_get_matches_from(arguments).and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => cli,
-        Err(error) => return Next::Exit(done(misread(&error), as_json)),
+        Err(error) => return Next::Exit(done(misread(&error, as_json), as_json)),
     };
     let Cli { global, command, .. } = cli;
     let as_json = global.json;
@@ -198,12 +198,19 @@ fn dispatch(global: &Global, command: Command) -> Result<u8> {
 }
 
 /// Help and version are what was asked for; everything else is a [`Problem`] like any other.
-fn misread(error: &clap::Error) -> Result<u8> {
+fn misread(error: &clap::Error, as_json: bool) -> Result<u8> {
     match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => output::raw(&error.to_string()).map(|()| 0),
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand if as_json => Err(problem!(Usage, "cli.incomplete")),
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
             output::remark(error.to_string().trim_end());
             Ok(2)
+        }
+        // The value is not repeated: it may be a secret that was meant for elsewhere.
+        ErrorKind::ValueValidation => {
+            let flag = error.get(ContextKind::InvalidArg).map(ToString::to_string).unwrap_or_default();
+            let reason = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
+            Err(problem!(Usage, "cli.bad_value", flag = clean::line(&flag, 80), reason = clean::line(&reason, 300)))
         }
         _ => {
             let text = error.to_string();
@@ -243,8 +250,12 @@ mod tests {
     #[test]
     fn what_clap_says_becomes_a_problem_with_exit_code_two() {
         let error = command().try_get_matches_from(["intertie", "connector", "lits"]).unwrap_err();
-        let problem = misread(&error).unwrap_err();
+        let problem = misread(&error, false).unwrap_err();
         assert_eq!(problem.exit_code(), 2);
         assert!(problem.why.contains("lits") && problem.why.contains("list") && !problem.why.contains("Usage"), "{problem:?}");
+        // A secret at the wrong place is not repeated.
+        let error = command().try_get_matches_from(["intertie", "credential", "add", "okta", "--set", "hunter2"]).unwrap_err();
+        let problem = misread(&error, false).unwrap_err();
+        assert!(!format!("{problem:?}").contains("hunter2") && problem.what.contains("--set"), "{problem:?}");
     }
 }

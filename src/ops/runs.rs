@@ -1,21 +1,71 @@
 //! Runs: started, watched, cancelled, looked back at.
 
 use super::{Result, Workspace};
-use crate::model::{RecordError, Run, RunOptions, RunState, Sink};
+use crate::engine::{self, Job, Mapping, Opened};
+use crate::mapping::compile::{Spec, compile};
+use crate::model::{Integration, IntegrationKind, IntegrationState, RecordError, Run, RunOptions, RunState, Sink, Table};
 use crate::store::runs;
+use crate::vendor::source::Source;
 use crate::words::clean;
-use crate::{problem, t};
+use crate::{auth, problem, t};
+
+/// The share of an integration's active records that one run may deactivate, in percent, unless the configuration says otherwise.
+const SHARE: u8 = 30;
 
 /// Runs an integration to its end. `Err` only when no run could be started; a run that failed is `Ok` with its state and problem.
+/// A draft can only be rehearsed.
 pub async fn start(ws: &Workspace, integration: &str, options: &RunOptions, sink: &Sink) -> Result<Run> {
-    let _ = (ws, integration, options, sink);
-    todo!()
+    let integration = super::integrations::get(ws, integration)?;
+    if integration.state == IntegrationState::Draft && !options.dry_run {
+        return Err(problem!(PersonMustAct, "engine.draft", integration = integration.name));
+    }
+    let tables = super::integrations::tables(integration.kind);
+    let share = ws.config().deactivate_share.unwrap_or(SHARE).min(100);
+    let (workspace, source) = (ws.clone(), integration.clone());
+    let job = Job { integration, tables, options: options.clone(), share };
+    engine::run(ws.store()?, job, move |run, sink| open(&workspace, &source, run, sink), sink).await
+}
+
+/// Connects, compiles the mappings, and opens the read.
+fn open(ws: &Workspace, integration: &Integration, run: &Run, sink: &Sink) -> Result<Opened> {
+    let store = ws.store()?;
+    let credential = store.credential(&integration.credential)?;
+    let credential = credential.ok_or_else(|| problem!(Failed, "engine.no_credential", integration = integration.name))?;
+    let connector = ws.catalog().get(&integration.connector)?;
+    let resource = connector.resource(&integration.resource).cloned();
+    let resource = resource.ok_or_else(|| {
+        problem!(
+            Failed,
+            "engine.no_resource",
+            integration = integration.name,
+            connector = connector.name,
+            resource = clean::line(&integration.resource, 60)
+        )
+    })?;
+    let saas = integration.kind == IntegrationKind::UserAndSaasUser;
+    let fields = super::mappings::destination_fields(ws, super::integrations::tables(integration.kind)[0])?;
+    let saas_fields = saas.then(|| super::mappings::destination_fields(ws, Table::SaasUsers)).transpose()?;
+    let spec = Spec {
+        mappings: &integration.mappings,
+        fields: &fields,
+        saas_fields: saas_fields.as_deref(),
+        filter: integration.filter.as_deref(),
+        active: resource.active.as_ref(),
+        credential: &credential.name,
+        sync_time: run.started,
+    };
+    let compiled = compile(&spec).map_err(|mut faults| faults.swap_remove(0).problem)?;
+    let (client, context) = auth::connect(store, ws.vault(), ws.catalog(), &credential)?;
+    let source = Source::open(connector, &resource, &context, Some(client), compiled.projection().clone(), sink)?;
+    Ok(Opened { read: Box::new(source), take: Box::new(Mapping::new(compiled, saas)) })
 }
 
 /// Newest first.
 pub fn list(ws: &Workspace, integration: Option<&str>, limit: usize) -> Result<Vec<Run>> {
     let id = integration.map(|name| super::integrations::get(ws, name)).transpose()?.map(|integration| integration.id);
-    Ok(ws.store()?.read(|connection| runs::list(connection, id.as_deref(), limit))?)
+    let store = ws.store()?;
+    engine::sweep(store)?;
+    Ok(store.read(|connection| runs::list(connection, id.as_deref(), limit))?)
 }
 
 pub fn get(ws: &Workspace, run: &str) -> Result<Run> {

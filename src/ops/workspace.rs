@@ -16,6 +16,8 @@ pub struct Config {
     pub theme: Option<String>,
     /// Whether the console follows the mouse.
     pub mouse: Option<bool>,
+    /// The share of an integration's active records, in percent, that one run may deactivate; 30 when absent.
+    pub deactivate_share: Option<u8>,
     /// Key bindings by command id: `"credential.test" = "t"`.
     pub keys: indexmap::IndexMap<String, String>,
 }

@@ -503,10 +503,14 @@ pub struct Target {
     run: String,
     /// Places of the sync key in the fields.
     sync: Vec<usize>,
+    sync_key: Vec<String>,
     fields: usize,
+    /// Places of the fields whose change does not count, such as the time of the run.
+    tracked: Vec<usize>,
     find: String,
     insert: String,
     update: String,
+    track: Option<String>,
 }
 
 /// A record that is already there.
@@ -516,7 +520,7 @@ pub struct Found {
     pub active: bool,
     /// Brought by this integration.
     pub own: bool,
-    /// Every field of the run already has its value.
+    /// Every field of the run (those that are only tracked apart) already has its value.
     pub same: bool,
 }
 
@@ -529,7 +533,9 @@ pub enum Match {
 }
 
 impl Target {
-    /// `fields` are those that the run fills, `sync` those of them that find the record. Makes the index that finding needs.
+    /// `fields` are those that the run fills, `sync` those of them that find the record, `tracked` those whose change does not make the
+    /// record a changed one. Makes the index that finding needs.
+    #[expect(clippy::too_many_arguments, reason = "each is a different thing, and this is called once a run")]
     pub fn new(
         transaction: &Transaction<'_>,
         table: Table,
@@ -538,6 +544,7 @@ impl Target {
         run: &str,
         fields: &[String],
         sync: &[String],
+        tracked: &[String],
     ) -> Result<Self, StoreError> {
         let known = columns(transaction, table)?;
         let column = |key: &String| {
@@ -573,17 +580,30 @@ impl Target {
             format!("insert into {name} (_key, {application_column}_active, _integration, _run, _created, _changed{selected}) values (?{marks})");
         let set = list.iter().map(|field| format!("{field} = ?, ")).collect::<String>();
         let update = format!("update {name} set {set}_active = ?, _run = ?, _changed = ? where _id = ?");
+        let tracked: Vec<usize> = (0..fields.len()).filter(|i| tracked.contains(&fields[*i]) && !places.contains(i)).collect();
+        let track = (!tracked.is_empty()).then(|| {
+            let set = tracked.iter().map(|i| format!("{} = ?", list[*i])).collect::<Vec<_>>().join(", ");
+            format!("update {name} set {set} where _id = ?")
+        });
         Ok(Self {
             table,
+            tracked,
+            track,
             application: application.map(str::to_owned),
             integration: integration.to_owned(),
             run: run.to_owned(),
             sync: places,
+            sync_key: sync.to_vec(),
             fields: fields.len(),
             find,
             insert,
             update,
         })
+    }
+
+    #[must_use]
+    pub fn sync_key(&self) -> &[String] {
+        &self.sync_key
     }
 
     /// The sync key of these values as text, or `None` when a part of it is empty.
@@ -613,6 +633,7 @@ impl Target {
             find: transaction.prepare_cached(&self.find)?,
             insert: transaction.prepare_cached(&self.insert)?,
             update: transaction.prepare_cached(&self.update)?,
+            track: self.track.as_ref().map(|track| transaction.prepare_cached(track)).transpose()?,
         })
     }
 
@@ -646,15 +667,12 @@ pub struct Page<'t> {
     find: CachedStatement<'t>,
     insert: CachedStatement<'t>,
     update: CachedStatement<'t>,
+    track: Option<CachedStatement<'t>>,
 }
 
 impl Page<'_> {
-    /// Finds the record that has the sync key of these values (all of it), and compares. `values` are in the order of the fields.
+    /// Finds the record that has the sync key of these values, and compares. `values` are in the order of the fields.
     pub fn find(&mut self, values: &[Value]) -> Result<Match, StoreError> {
-        self.found(values, true)
-    }
-
-    fn found(&mut self, values: &[Value], compare: bool) -> Result<Match, StoreError> {
         let target = self.target;
         for (i, place) in target.sync.iter().enumerate() {
             self.find.raw_bind_parameter(i + 1, Bound(&values[*place]))?;
@@ -668,7 +686,7 @@ impl Page<'_> {
             id: row.get(0)?,
             active: row.get(1)?,
             own: row.get_ref(2)?.as_bytes().is_ok_and(|owner| owner == target.integration.as_bytes()),
-            same: compare && (0..target.fields).all(|i| row.get_ref(3 + i).is_ok_and(|stored| same(stored, &values[i]))),
+            same: (0..target.fields).all(|i| target.tracked.contains(&i) || row.get_ref(3 + i).is_ok_and(|stored| same(stored, &values[i]))),
         };
         Ok(if rows.next()?.is_some() { Match::Several } else { Match::One(found) })
     }
@@ -696,6 +714,17 @@ impl Page<'_> {
         }
         statement.raw_execute()?;
         Ok(self.transaction.last_insert_rowid())
+    }
+
+    /// Stores the tracked fields of a record that is otherwise unchanged.
+    pub fn track(&mut self, found: &Found, values: &[Value]) -> Result<(), StoreError> {
+        let Some(statement) = &mut self.track else { return Ok(()) };
+        for (i, place) in self.target.tracked.iter().enumerate() {
+            statement.raw_bind_parameter(i + 1, Bound(&values[*place]))?;
+        }
+        statement.raw_bind_parameter(self.target.tracked.len() + 1, found.id)?;
+        statement.raw_execute()?;
+        Ok(())
     }
 
     /// Changes a record; it stays its integration's.
@@ -743,7 +772,7 @@ mod tests {
         let fields = strings(&["email", "department", "verified"]);
         store
             .write(|tx| {
-                let target = Target::new(tx, Table::People, None, "int_a", "run_a", &fields, &fields[..1])?;
+                let target = Target::new(tx, Table::People, None, "int_a", "run_a", &fields, &fields[..1], &[])?;
                 let mut page = target.page(tx)?;
                 for i in 0..n {
                     let department = ["Sales", "sales", "Research", ""][i % 4];
@@ -844,7 +873,7 @@ mod tests {
         let ada = |name: &str| vec![text("ADA@example.com"), text(name), Value::Boolean(true)];
         store
             .write(|tx| {
-                let target = Target::new(tx, Table::People, None, "int_a", "run_a", &fields, &fields[..1])?;
+                let target = Target::new(tx, Table::People, None, "int_a", "run_a", &fields, &fields[..1], &[])?;
                 let mut page = target.page(tx)?;
                 assert_eq!(page.find(&ada("Ada"))?, Match::None);
                 let id = page.insert("ADA@example.com", &ada("Ada"), true)?;
@@ -876,7 +905,7 @@ mod tests {
             store
                 .write(|tx| {
                     ensure_application(tx, application, "int_a")?;
-                    let target = Target::new(tx, Table::SaasUsers, Some(application), "int_a", "run_a", &fields, &fields)?;
+                    let target = Target::new(tx, Table::SaasUsers, Some(application), "int_a", "run_a", &fields, &fields, &[])?;
                     let mut page = target.page(tx)?;
                     for i in 0..n {
                         let name = format!("user{i}");
@@ -912,7 +941,7 @@ mod tests {
         let fields = strings(&["email", "custom_cost"]);
         store
             .write(|tx| {
-                let target = Target::new(tx, Table::People, None, "int_a", "run_a", &fields, &fields[..1])?;
+                let target = Target::new(tx, Table::People, None, "int_a", "run_a", &fields, &fields[..1], &[])?;
                 target.page(tx)?.insert("a", &[text("a"), Value::Number(2.5)], true)?;
                 target.page(tx)?.insert("b", &[text("b"), Value::Integer(3)], true)?;
                 let Match::One(found) = target.page(tx)?.find(&[text("b"), Value::Integer(3)])? else { panic!("lost") };

@@ -86,16 +86,14 @@ impl Store {
         connect(&self.path, true)
     }
 
-    /// A connection of its own for a run, which writes much. It syncs when the log is folded into the database, not at every commit: after a
-    /// power failure the last pages may be gone, each with its records, counts and journal together, and the run is found interrupted; a
-    /// killed process loses nothing that was committed. [`durable`] makes the last commit, and with it all before, survive.
-    pub fn bulk(&self) -> Result<Connection, StoreError> {
+    /// A connection of its own for a run, which writes much.
+    pub fn bulk(&self) -> Result<Bulk, StoreError> {
         let connection = connect(&self.path, false)?;
         connection.pragma_update(None, "synchronous", "normal")?;
         // 16 MB of log between two folds, and as much cache: a large table's index fits.
         connection.pragma_update(None, "wal_autocheckpoint", 4_000)?;
         connection.pragma_update(None, "cache_size", -16_384)?;
-        Ok(connection)
+        Ok(Bulk(connection))
     }
 
     /// Writes in one transaction: everything, or after an error nothing.
@@ -108,9 +106,30 @@ impl Store {
     }
 }
 
-/// From here on each commit of this connection is on the disk when it returns, and all before it with it: they share one log.
-pub fn durable(connection: &Connection) -> Result<(), StoreError> {
-    Ok(connection.pragma_update(None, "synchronous", "full")?)
+/// A transaction, for signatures outside of this room.
+pub type Tx<'c> = Transaction<'c>;
+
+/// A connection for many transactions. It syncs when the log is folded into the database, not at every commit: after a power failure the
+/// last transactions may be gone, each as a whole and in order; a killed process loses nothing that was committed.
+pub struct Bulk(Connection);
+
+impl Bulk {
+    pub fn read<T>(&self, work: impl FnOnce(&Connection) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        work(&self.0)
+    }
+
+    /// Writes in one transaction: everything, or after an error nothing.
+    pub fn write<T>(&mut self, work: impl FnOnce(&Transaction<'_>) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let transaction = self.0.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let value = work(&transaction)?;
+        transaction.commit()?;
+        Ok(value)
+    }
+
+    /// From here on each commit is on the disk when it returns, and all before it with it: they share one log.
+    pub fn durable(&self) -> Result<(), StoreError> {
+        Ok(self.0.pragma_update(None, "synchronous", "full")?)
+    }
 }
 
 /// Waits for another writer up to ten seconds, looking every millisecond: SQLite's own waiter slows down to a tenth of a second, and would

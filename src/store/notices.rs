@@ -63,3 +63,9 @@ pub fn said(connection: &Connection, about: &str, title: &str, since: Time) -> R
     let mut statement = connection.prepare_cached("select exists (select 1 from notices where about = ? and title = ? and at >= ?)")?;
     Ok(statement.query_row(params![about, title, format!("{since:.6}")], |row| row.get(0))?)
 }
+
+/// Whether there is a notice with this title since `since`, about whatever.
+pub fn titled(connection: &Connection, title: &str, since: Time) -> Result<bool, StoreError> {
+    let mut statement = connection.prepare_cached("select exists (select 1 from notices where title = ? and at >= ?)")?;
+    Ok(statement.query_row(params![title, format!("{since:.6}")], |row| row.get(0))?)
+}

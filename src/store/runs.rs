@@ -107,6 +107,20 @@ pub fn errors(connection: &Connection, run: &str, offset: u64, limit: u64) -> Re
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
+/// Keeps the name and the state of the last run with its integration, for lists.
+pub fn note_last(transaction: &Transaction<'_>, run: &Run) -> Result<(), StoreError> {
+    let text = format!("{} {}", run.run, state(run)?);
+    transaction.execute("update integrations set doc = json_set(doc, '$.last_run', ?) where id = ?", params![text, run.integration])?;
+    Ok(())
+}
+
+/// The contacts of an integration; none when it is gone.
+pub fn contacts(connection: &Connection, integration: &str) -> Result<Vec<String>, StoreError> {
+    let sql = "select doc ->> '$.contacts' from integrations where id = ?";
+    let found: Option<Option<String>> = connection.query_row(sql, [integration], |row| row.get(0)).optional()?;
+    Ok(found.flatten().map(|list| serde_json::from_str(&list)).transpose()?.unwrap_or_default())
+}
+
 /// Forgets the history of an integration.
 pub fn forget(transaction: &Transaction<'_>, integration: &str) -> Result<(), StoreError> {
     transaction.execute("delete from run_errors where run in (select id from runs where integration = ?)", [integration])?;

@@ -1,0 +1,231 @@
+//! Proves that a credential works: the connector's own harmless request, and what became of it.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::authorizer::{Fixed, OAuth};
+use super::keeper::Keeper;
+use super::refusal::Failure;
+use super::subject::Subject;
+use crate::catalog::{Catalog, template};
+use crate::model::{AuthKind, Check, Credential, CredentialStatus, Format, Problem, ProblemKind, Progress, Secret, Sink, TestOutcome, Time};
+use crate::store::Store;
+use crate::vault::Vault;
+use crate::vendor::client::{Answer, Authorizer, Client};
+use crate::vendor::rules;
+use crate::words::clean;
+use crate::{problem, t};
+
+/// A credential made ready for requests.
+pub struct Link {
+    pub client: Client,
+    pub subject: Subject,
+    /// For methods with tokens.
+    pub keeper: Option<Arc<Keeper>>,
+}
+
+/// Reads what a credential needs. Makes no request.
+pub fn link(store: &Arc<Store>, vault: &Arc<Vault>, catalog: &Catalog, credential: &Credential) -> Result<Link, Problem> {
+    let subject = Subject::load(vault, catalog, credential)?;
+    let (authorizer, keeper): (Option<Arc<dyn Authorizer>>, _) = match subject.method().kind {
+        AuthKind::None => (None, None),
+        AuthKind::OAuth2Code | AuthKind::ClientCredentials => {
+            let keeper = Arc::new(Keeper::new(Arc::clone(store), Arc::clone(vault), subject.clone()));
+            (Some(Arc::new(OAuth(Arc::clone(&keeper)))), Some(keeper))
+        }
+        AuthKind::ApiKey | AuthKind::Bearer | AuthKind::Basic => (Some(Arc::new(Fixed::new(&subject)?)), None),
+    };
+    let client = Client::new(Arc::clone(&subject.connector), subject.context.clone(), authorizer)?;
+    Ok(Link { client, subject, keeper })
+}
+
+/// What a test found, and what that makes of the credential.
+pub struct Tested {
+    pub outcome: TestOutcome,
+    pub status: CredentialStatus,
+}
+
+/// Obtains a token where the method needs one, and makes the first check that is for this method. An error is one that kept the test from
+/// being made at all.
+pub async fn run(link: &Link, sink: &Sink) -> Result<Tested, Problem> {
+    let subject = &link.subject;
+    if let Some(keeper) = &link.keeper {
+        report(sink, t!("auth.check.token", vendor = subject.vendor()));
+        let tokens = tokio::select! {
+            tokens = keeper.current() => tokens,
+            () = sink.cancel.cancelled() => return Err(problem!(Failed, "auth.check.cancelled", vendor = subject.vendor())),
+        };
+        if let Err(failure) = tokens {
+            return Ok(failed(failure));
+        }
+    }
+    let check = subject.connector.checks.iter().find(|check| check.auth.is_empty() || check.auth.contains(&subject.method_key));
+    match check {
+        Some(check) => ask(link, check, sink).await,
+        None => without_request(link),
+    }
+}
+
+async fn ask(link: &Link, check: &Check, sink: &Sink) -> Result<Tested, Problem> {
+    let subject = &link.subject;
+    report(sink, t!("auth.check.asking", vendor = subject.vendor()));
+    let mut query = Vec::with_capacity(check.query.len());
+    for (name, value) in &check.query {
+        query.push((name.clone(), template::render(value, &subject.context)?));
+    }
+    let started = Instant::now();
+    let mut sent = link.client.send_once(&check.method, &check.path, &query, None, sink).await;
+    if let (Ok(Answer { status: 401, .. }), Some(keeper)) = (&sent, &link.keeper) {
+        // The token may have been revoked early; a fresh one decides.
+        match keeper.refused().await {
+            Ok(_) => sent = link.client.send_once(&check.method, &check.path, &query, None, sink).await,
+            Err(failure) if failure.passes() => {}
+            Err(failure) => return Ok(failed(failure)),
+        }
+    }
+    let hide = hidden(link);
+    let answer = match sent {
+        Ok(answer) => answer,
+        Err(problem) if sink.cancelled() => return Err(problem),
+        Err(problem) => {
+            let milliseconds = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+            let request = format!("{} {}", check.method, clean::line(&check.path, 200));
+            let outcome = TestOutcome { ok: false, at: Time::now(), request, status: None, milliseconds, proves: String::new(), problem: None };
+            // What is wrong with the settings is wrong before anything was sent.
+            let status = if problem.kind == ProblemKind::Usage { CredentialStatus::Untested } else { CredentialStatus::Unknown };
+            return Ok(Tested { outcome: TestOutcome { problem: Some(redacted(problem, &hide)), ..outcome }, status });
+        }
+    };
+    let problem = judge(link, check, &answer);
+    let status = match (&problem, answer.status) {
+        (None, _) => CredentialStatus::Valid,
+        (Some(_), 401 | 403) => CredentialStatus::Refused,
+        (Some(_), 300..=399 | 404 | 429 | 500..) => CredentialStatus::Unknown,
+        // An expression of the definition, or an error rule, says no to a success.
+        (Some(_), _) => CredentialStatus::Refused,
+    };
+    Ok(Tested {
+        outcome: TestOutcome {
+            ok: problem.is_none(),
+            at: Time::now(),
+            request: format!("{} {}", check.method, answer.url),
+            status: Some(answer.status),
+            milliseconds: answer.milliseconds,
+            proves: if problem.is_none() { check.proves.clone() } else { String::new() },
+            problem: problem.map(|problem| redacted(problem, &hide)),
+        },
+        status,
+    })
+}
+
+/// Why an answer does not prove anything; `None` when it does.
+fn judge(link: &Link, check: &Check, answer: &Answer) -> Option<Problem> {
+    let vendor = link.subject.vendor();
+    let host = answer.url.split('/').nth(2).unwrap_or_default();
+    let json = serde_json::from_slice::<serde_json::Value>(&answer.body);
+    let html = answer.header("content-type").is_some_and(|kind| kind.to_ascii_lowercase().contains("html"))
+        || (json.is_err() && answer.body.trim_ascii_start().starts_with(b"<!"));
+    if html && matches!(answer.status, 200..=399 | 404) && check.ok.is_none() {
+        return Some(problem!(Failed, "auth.check.page", vendor = vendor, host = host, status = answer.status));
+    }
+    let said = link.client.judge(&check.method, answer);
+    if let Some(expression) = &check.ok {
+        return match rules::holds(&link.subject.connector, expression, answer.status, &answer.body) {
+            Ok(true) => None,
+            Ok(false) => Some(said.unwrap_or_else(|| problem!(Failed, "auth.check.not_ok", vendor = vendor, status = answer.status))),
+            Err(problem) => Some(problem),
+        };
+    }
+    let said = said?;
+    // What a person can do about a 401 depends on what was sent.
+    let advice = match (answer.status, link.subject.method().kind) {
+        (401, AuthKind::ApiKey) => t!("auth.check.advice.key"),
+        (401, AuthKind::Bearer) => t!("auth.check.advice.token"),
+        (401, AuthKind::Basic) => t!("auth.check.advice.password"),
+        (401, AuthKind::OAuth2Code | AuthKind::ClientCredentials) => t!("auth.check.advice.oauth"),
+        (401, AuthKind::None) => t!("auth.check.advice.none"),
+        (403, AuthKind::OAuth2Code | AuthKind::ClientCredentials) => t!("auth.check.advice.scopes"),
+        _ => return Some(said),
+    };
+    Some(Problem { next_step: advice.to_owned(), ..said })
+}
+
+/// A connector without a request to make: a file is looked at; a token that was obtained is a proof of its own.
+fn without_request(link: &Link) -> Result<Tested, Problem> {
+    let subject = &link.subject;
+    let started = Instant::now();
+    let outcome = |ok, request: String, proves: &str, problem| TestOutcome {
+        ok,
+        at: Time::now(),
+        request,
+        status: None,
+        milliseconds: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
+        proves: proves.to_owned(),
+        problem,
+    };
+    if let Some(resource) = subject.connector.resources.iter().find(|resource| resource.format == Format::File) {
+        let path = template::render(&resource.path, &subject.context)?;
+        let shown = clean::line(&path, 200);
+        let opened = std::fs::File::open(&path).and_then(|file| file.metadata());
+        return Ok(match opened {
+            Ok(metadata) if metadata.is_file() => {
+                Tested { outcome: outcome(true, shown, t!("auth.check.file_there"), None), status: CredentialStatus::Valid }
+            }
+            Ok(_) => {
+                let problem = problem!(Usage, "auth.check.no_file", path = shown);
+                Tested { outcome: outcome(false, shown, "", Some(problem)), status: CredentialStatus::Refused }
+            }
+            Err(error) => {
+                let problem = problem!(Usage, "auth.check.file", path = shown, reason = error);
+                Tested { outcome: outcome(false, shown, "", Some(problem)), status: CredentialStatus::Refused }
+            }
+        });
+    }
+    if link.keeper.is_some() {
+        return Ok(Tested { outcome: outcome(true, String::new(), t!("auth.check.token_only"), None), status: CredentialStatus::Valid });
+    }
+    Err(problem!(Failed, "auth.check.none", vendor = subject.vendor()))
+}
+
+fn failed(failure: Failure) -> Tested {
+    Tested {
+        outcome: TestOutcome {
+            ok: false,
+            at: Time::now(),
+            request: failure.request.unwrap_or_default(),
+            status: failure.http,
+            milliseconds: failure.milliseconds,
+            proves: String::new(),
+            problem: Some(failure.problem),
+        },
+        status: failure.status,
+    }
+}
+
+/// Everything that was sent and must not be told.
+fn hidden(link: &Link) -> Vec<Secret> {
+    let mut hide: Vec<Secret> = link.subject.hide().into_iter().map(Secret::new).collect();
+    if let Some(keeper) = &link.keeper
+        && let Ok(Some(tokens)) = super::tokens::Tokens::load(&keeper.vault, &link.subject.id)
+    {
+        hide.push(Secret::new(tokens.access.as_str()));
+        hide.extend(tokens.refresh.as_deref().map(Secret::new));
+    }
+    hide
+}
+
+fn redacted(mut problem: Problem, hide: &[Secret]) -> Problem {
+    for secret in hide.iter().filter(|secret| secret.expose().len() >= 4) {
+        for text in [&mut problem.what, &mut problem.why, &mut problem.next_step] {
+            if text.contains(secret.expose()) {
+                *text = text.replace(secret.expose(), "…");
+            }
+        }
+        problem.code = problem.code.filter(|code| !code.contains(secret.expose()));
+    }
+    problem
+}
+
+fn report(sink: &Sink, doing: String) {
+    sink.report(Progress { doing, records: 0, pages: 0, total: None, rate: 0.0, seconds_left: None });
+}

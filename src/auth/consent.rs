@@ -1,0 +1,433 @@
+//! The authorization code flow (RFC 6749 §4.1 with RFC 7636, RFC 8252 and RFC 9207): a loopback listener and a pasted answer race; the first
+//! valid one wins and ends the other.
+//!
+//! State and verifier are kept in the vault while the flow is open, so that an answer can still be pasted after a lost connection.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use jiff::SignedDuration;
+use oauth2::{AuthUrl, ClientId, CsrfToken, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, Scope};
+use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
+use tokio_util::sync::{CancellationToken, DropGuard};
+use url::Url;
+
+use super::callback::{self, Answer, Expected, Reply};
+use super::keeper::Keeper;
+use super::listener::{self, Sockets};
+use super::paste::{self, Meaning};
+use super::refusal::Failure;
+use super::request::{self, Grant};
+use super::subject::{REDIRECT_URI, Subject};
+use super::{metadata, tokens};
+use crate::catalog::{addresses, template};
+use crate::model::{AuthKind, CredentialStatus, Loopback, Pkce, Problem, Progress, Secret, Sink, Time};
+use crate::store::Store;
+use crate::vault::Vault;
+use crate::vendor::http;
+use crate::words::clean;
+use crate::{problem, t};
+
+/// The vault's field for an open flow.
+pub const PENDING: &str = "consent";
+/// How long an answer is waited for.
+const OPEN: SignedDuration = SignedDuration::from_mins(10);
+/// The port where a vendor wants one registered and the definition names none.
+const PORT: u16 = 53_417;
+
+/// An open flow, as kept in the vault.
+#[derive(Serialize, Deserialize)]
+struct Pending {
+    state: String,
+    verifier: Option<String>,
+    redirect_uri: String,
+    expires: Time,
+    /// What was asked; a changed draft asks anew.
+    asked: String,
+}
+
+/// Where the answer goes.
+enum Target {
+    /// This machine, where we listen.
+    Loopback { host: String, port: Option<u16>, path: String },
+    /// An address that nobody answers here: the person pastes where the browser ended.
+    Elsewhere(String),
+}
+
+/// What the listener makes of a request.
+pub enum Heard {
+    /// Nothing to do with this flow.
+    Stray,
+    /// An answer, but not a valid one.
+    Rejected(Problem),
+    Accepted,
+}
+
+/// One flow. The listener, pasted text and the waiting task share it.
+pub struct Flow {
+    expected: Expected,
+    /// Learned while the person reads.
+    names_issuer: Arc<AtomicBool>,
+    path: String,
+    redirect_uri: String,
+    verifier: Option<Secret>,
+    answer: watch::Sender<Option<Answer>>,
+    outcome: watch::Sender<Option<Result<(), Problem>>>,
+    rejected: watch::Sender<Option<Problem>>,
+    keeper: Keeper,
+}
+
+/// A flow that was begun. Dropping it stops the listener.
+pub struct Begun {
+    pub authorize_url: String,
+    pub redirect_uri: String,
+    /// Where the listener is up.
+    pub port: Option<u16>,
+    pub expires: Time,
+    flow: Arc<Flow>,
+    stop: CancellationToken,
+    _guard: DropGuard,
+}
+
+/// Starts to listen and makes the authorization URL.
+pub async fn begin(store: Arc<Store>, vault: Arc<Vault>, subject: Subject) -> Result<Begun, Problem> {
+    let method = subject.method();
+    if method.kind != AuthKind::OAuth2Code {
+        return Err(problem!(Usage, "auth.consent.none", vendor = subject.vendor(), method = clean::line(&method.name, 80)));
+    }
+    let authorize = http::address(&addresses::authorize_url(method, &subject.context)?)?;
+    // Better now than after the person has consented.
+    addresses::token_url(method, &subject.context)?;
+    let client_id = subject.required("client_id")?.to_owned();
+    let issuer = subject.issuer()?;
+    let target = target(&subject)?;
+    let now = Time::now();
+
+    let asked = serde_json::json!([authorize.as_str(), client_id, subject.scopes, subject.input(REDIRECT_URI)]).to_string();
+    let pending = vault.get(&subject.id, PENDING)?.and_then(|text| serde_json::from_str::<Pending>(text.expose()).ok());
+    let pending = pending.filter(|pending| pending.asked == asked && pending.expires.duration_since(now) > SignedDuration::from_mins(1));
+    let (pending, sockets) = match resume(pending, &target).await {
+        Some(resumed) => resumed,
+        None => {
+            let (redirect_uri, sockets) = place(&target).await;
+            let verifier = (method.pkce != Pkce::Off).then(|| PkceCodeChallenge::new_random_sha256().1.secret().clone());
+            let state = CsrfToken::new_random_len(32).secret().clone();
+            (Pending { state, verifier, redirect_uri, expires: now + OPEN, asked }, sockets)
+        }
+    };
+    let url = authorization_url(&subject, authorize, &client_id, &pending)?;
+    let text = serde_json::to_string(&pending).map(Secret::new).map_err(|error| problem!(Failed, "auth.lock", reason = error))?;
+    vault.put(&subject.id, PENDING, &text)?;
+
+    let names_issuer = Arc::new(AtomicBool::new(false));
+    if let Some(issuer) = issuer.clone() {
+        let names_issuer = Arc::clone(&names_issuer);
+        tokio::spawn(async move { names_issuer.store(metadata::names_itself(&issuer).await, Ordering::Release) });
+    }
+    let expected = Expected {
+        vendor: subject.vendor(),
+        host: clean::line(url.host_str().unwrap_or_default(), 200),
+        state: pending.state,
+        issuer,
+        names_issuer: false,
+        pkce: pending.verifier.is_some(),
+        scopes: subject.scopes.join(" "),
+        expires: pending.expires,
+    };
+    let flow = Arc::new(Flow {
+        expected,
+        names_issuer,
+        path: Url::parse(&pending.redirect_uri).map(|url| url.path().to_owned()).unwrap_or_default(),
+        redirect_uri: pending.redirect_uri.clone(),
+        verifier: pending.verifier.map(Secret::new),
+        answer: watch::channel(None).0,
+        outcome: watch::channel(None).0,
+        rejected: watch::channel(None).0,
+        keeper: Keeper::new(store, vault, subject),
+    });
+    let stop = CancellationToken::new();
+    let port = sockets.as_ref().map(|sockets| sockets.port);
+    if let Some(sockets) = sockets {
+        sockets.serve(&flow, &stop);
+    }
+    Ok(Begun {
+        authorize_url: url.into(),
+        redirect_uri: pending.redirect_uri,
+        port,
+        expires: pending.expires,
+        flow,
+        _guard: stop.clone().drop_guard(),
+        stop,
+    })
+}
+
+/// The redirect URI's rules: a setting's, else the definition's.
+fn target(subject: &Subject) -> Result<Target, Problem> {
+    if let Some(text) = subject.input(REDIRECT_URI) {
+        let url = Url::parse(text).map_err(|error| problem!(Usage, "auth.redirect_uri", address = clean::line(text, 150), reason = error))?;
+        return Ok(match (url.scheme(), url.port()) {
+            ("http", Some(port)) if http::is_loopback(&url) => {
+                Target::Loopback { host: url.host_str().unwrap_or_default().to_owned(), port: Some(port), path: url.path().to_owned() }
+            }
+            _ => Target::Elsewhere(text.to_owned()),
+        });
+    }
+    let redirect = &subject.method().redirect;
+    let path = match redirect.path.as_deref() {
+        None => "/callback".to_owned(),
+        Some(path) if path.starts_with('/') => path.to_owned(),
+        Some(path) => format!("/{path}"),
+    };
+    Ok(match redirect.loopback {
+        Loopback::HttpsOnly => {
+            let host = redirect.host.as_deref().unwrap_or("localhost");
+            let port = redirect.port.map(|port| format!(":{port}")).unwrap_or_default();
+            Target::Elsewhere(format!("https://{host}{port}{path}"))
+        }
+        rule => {
+            let port = redirect.port.or((rule == Loopback::Fixed).then_some(PORT));
+            Target::Loopback { host: redirect.host.clone().unwrap_or_else(|| "127.0.0.1".to_owned()), port, path }
+        }
+    })
+}
+
+/// Takes up an open flow where that is possible: its port is free again, or it needs none.
+async fn resume(pending: Option<Pending>, target: &Target) -> Option<(Pending, Option<Sockets>)> {
+    let pending = pending?;
+    match target {
+        Target::Elsewhere(_) => Some((pending, None)),
+        Target::Loopback { .. } => {
+            let port = Url::parse(&pending.redirect_uri).ok()?.port()?;
+            let sockets = listener::bind(Some(port)).await?;
+            Some((pending, Some(sockets)))
+        }
+    }
+}
+
+async fn place(target: &Target) -> (String, Option<Sockets>) {
+    match target {
+        Target::Elsewhere(uri) => (uri.clone(), None),
+        Target::Loopback { host, port, path } => {
+            let sockets = listener::bind(*port).await;
+            // Where nothing can be bound the browser ends on an error page, whose address can be pasted.
+            let port = sockets.as_ref().map_or(port.unwrap_or(PORT), |sockets| sockets.port);
+            (format!("http://{host}:{port}{path}"), sockets)
+        }
+    }
+}
+
+fn authorization_url(subject: &Subject, authorize: Url, client_id: &str, pending: &Pending) -> Result<Url, Problem> {
+    let redirect = RedirectUrl::new(pending.redirect_uri.clone())
+        .map_err(|error| problem!(Usage, "auth.redirect_uri", address = clean::line(&pending.redirect_uri, 150), reason = error))?;
+    let client =
+        oauth2::basic::BasicClient::new(ClientId::new(client_id.to_owned())).set_auth_uri(AuthUrl::from_url(authorize)).set_redirect_uri(redirect);
+    let mut request = client.authorize_url(|| CsrfToken::new(pending.state.clone()));
+    if let Some(verifier) = &pending.verifier {
+        request = request.set_pkce_challenge(PkceCodeChallenge::from_code_verifier_sha256(&PkceCodeVerifier::new(verifier.clone())));
+    }
+    if subject.separator() == " " {
+        request = request.add_scopes(subject.scopes.iter().cloned().map(Scope::new));
+    } else if !subject.scopes.is_empty() {
+        request = request.add_extra_param("scope", subject.scopes.join(subject.separator()));
+    }
+    for (name, value) in subject.method().params.get("authorize").into_iter().flatten() {
+        let value = template::render(value, &subject.context)?;
+        request = request.add_extra_param(name.clone(), value);
+    }
+    let (mut url, _) = request.url();
+    // A parameter of the definition replaces one of ours; none is sent twice (RFC 6749 §3.1).
+    let pairs: indexmap::IndexMap<String, String> = url.query_pairs().into_owned().collect();
+    url.query_pairs_mut().clear().extend_pairs(&pairs);
+    Ok(url)
+}
+
+impl Flow {
+    #[must_use]
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    #[must_use]
+    pub fn vendor(&self) -> &str {
+        &self.expected.vendor
+    }
+
+    /// A request that reached the listener.
+    pub fn hear(&self, query: &str) -> Heard {
+        let reply = Reply::read(query);
+        if !reply.speaks() {
+            return Heard::Stray;
+        }
+        // The page that was loaded again shows the same outcome.
+        if let Some(Answer::Code(code)) = &*self.answer.borrow()
+            && reply.code.as_deref() == Some(code.expose())
+            && reply.state.as_deref() == Some(self.expected.state.as_str())
+        {
+            return Heard::Accepted;
+        }
+        match callback::judge(&self.expected(), &reply, Time::now()).and_then(|answer| self.accept(answer)) {
+            Ok(()) => Heard::Accepted,
+            Err(problem) => {
+                self.rejected.send_replace(Some(problem.clone()));
+                Heard::Rejected(problem)
+            }
+        }
+    }
+
+    /// Pasted text.
+    pub fn offer(&self, pasted: &str) -> Result<(), Problem> {
+        let expected = self.expected();
+        let now = Time::now();
+        let mut first = None;
+        for meaning in paste::read(pasted) {
+            let judged = match &meaning {
+                Meaning::Reply(reply) => callback::judge(&expected, reply, now),
+                Meaning::Code(code) => callback::judge_bare(&expected, code, now),
+            };
+            match judged {
+                Ok(answer) => return self.accept(answer),
+                Err(problem) => {
+                    first.get_or_insert(problem);
+                }
+            }
+        }
+        Err(first.unwrap_or_else(|| problem!(Usage, "auth.answer.unreadable", vendor = expected.vendor)))
+    }
+
+    fn expected(&self) -> Expected {
+        Expected { names_issuer: self.names_issuer.load(Ordering::Acquire), ..self.expected.clone() }
+    }
+
+    /// The state is good for one answer.
+    fn accept(&self, answer: Answer) -> Result<(), Problem> {
+        let first = self.answer.send_if_modified(|held| {
+            let first = held.is_none();
+            if first {
+                *held = Some(answer);
+            }
+            first
+        });
+        if first { Ok(()) } else { Err(problem!(Usage, "auth.answer.used", vendor = self.expected.vendor)) }
+    }
+
+    /// How the flow ended, for the page in the browser.
+    pub async fn outcome(&self) -> Option<Result<(), Problem>> {
+        let mut outcome = self.outcome.subscribe();
+        outcome.wait_for(Option::is_some).await.ok().and_then(|outcome| outcome.clone())
+    }
+
+    #[must_use]
+    pub fn was_refused(&self) -> bool {
+        matches!(&*self.answer.borrow(), Some(Answer::Refused(_)))
+    }
+
+    /// Redeems the code and keeps the tokens.
+    async fn redeem(&self, answer: Answer) -> Result<(), Problem> {
+        let (owner, vault) = (self.keeper.subject.id.as_str(), &self.keeper.vault);
+        // Spent, whatever comes of it. Another process may have been quicker.
+        let pending = vault.get(owner, PENDING)?.and_then(|text| serde_json::from_str::<Pending>(text.expose()).ok());
+        if pending.is_none_or(|pending| pending.state != self.expected.state) {
+            return Err(problem!(Usage, "auth.answer.used", vendor = self.expected.vendor));
+        }
+        vault.remove(owner, PENDING)?;
+        let code = match answer {
+            Answer::Code(code) => code,
+            Answer::Refused(problem) => return Err(problem),
+        };
+        let verifier = self.verifier.as_ref().map(Secret::expose);
+        let grant = Grant::Code { code: code.expose(), verifier, redirect_uri: &self.redirect_uri };
+        let received = request::tokens(&self.keeper.subject, &grant).await.map_err(|failure: Failure| failure.problem)?;
+        self.keeper.keep_first(received).await
+    }
+}
+
+impl Begun {
+    /// See [`Flow::offer`].
+    pub fn offer(&self, pasted: &str) -> Result<(), Problem> {
+        self.flow.offer(pasted)
+    }
+
+    /// Waits for the first valid answer and redeems it. May be called again after it was dropped.
+    pub async fn finish(&self, sink: &Sink) -> Result<(), Problem> {
+        let result = self.wait(sink).await;
+        self.stop.cancel();
+        result
+    }
+
+    async fn wait(&self, sink: &Sink) -> Result<(), Problem> {
+        let mut answers = self.flow.answer.subscribe();
+        let mut rejections = self.flow.rejected.subscribe();
+        let left = self.expires.duration_since(Time::now());
+        let late = tokio::time::sleep(Duration::try_from(left).unwrap_or_default());
+        tokio::pin!(late);
+        let answer = loop {
+            tokio::select! {
+                answer = answers.wait_for(Option::is_some) => match answer {
+                    Ok(answer) => match answer.clone() {
+                        Some(answer) => break answer,
+                        None => continue,
+                    },
+                    Err(_) => return Err(problem!(Failed, "auth.stopped", vendor = self.flow.vendor())),
+                },
+                Ok(()) = rejections.changed() => {
+                    let rejected = rejections.borrow_and_update().clone();
+                    if let Some(problem) = rejected {
+                        sink.report(doing(format!("{}: {}", problem.what, problem.why)));
+                    }
+                }
+                () = sink.cancel.cancelled() => return Err(problem!(Failed, "auth.consent.cancelled", vendor = self.flow.vendor())),
+                () = &mut late => {
+                    let rejected = self.flow.rejected.borrow().clone();
+                    return Err(rejected.unwrap_or_else(|| problem!(PersonMustAct, "auth.consent.silent", vendor = self.flow.vendor())));
+                }
+            }
+        };
+        if let Some(outcome) = self.flow.outcome.borrow().clone() {
+            return outcome;
+        }
+        sink.report(doing(t!("auth.redeeming", vendor = self.flow.vendor())));
+        // Goes on when nobody waits any more: the code is spent by being sent.
+        let flow = Arc::clone(&self.flow);
+        let redeemed = tokio::spawn(async move {
+            let outcome = flow.redeem(answer).await;
+            flow.outcome.send_replace(Some(outcome.clone()));
+            outcome
+        });
+        redeemed.await.unwrap_or_else(|_| Err(problem!(Failed, "auth.stopped", vendor = self.flow.vendor())))
+    }
+}
+
+fn doing(doing: String) -> Progress {
+    Progress { doing, records: 0, pages: 0, total: None, rate: 0.0, seconds_left: None }
+}
+
+/// Whether a field of the vault is this module's own, not an input.
+#[must_use]
+pub fn keeps(field: &str) -> bool {
+    field == tokens::FIELD || field == PENDING
+}
+
+/// Whether a credential or draft of this method has been consented to.
+pub fn given(vault: &Vault, owner: &str) -> Result<bool, Problem> {
+    Ok(vault.fields(owner)?.iter().any(|field| field == tokens::FIELD))
+}
+
+/// Takes back what was obtained, because what it was obtained for has changed.
+pub fn forget(store: &Store, vault: &Vault, owner: &str) -> Result<(), Problem> {
+    for field in [tokens::FIELD, PENDING] {
+        if vault.fields(owner)?.iter().any(|known| known == field) {
+            vault.remove(owner, field)?;
+        }
+    }
+    store.note_standing(owner, |standing| {
+        standing.access_expires = None;
+        standing.refresh_expires = None;
+        standing.refreshes = false;
+        standing.granted.clear();
+        standing.found.clear();
+        standing.status = Some(CredentialStatus::Untested);
+    })?;
+    Ok(())
+}

@@ -1,0 +1,208 @@
+//! Keeps the tokens of one credential: one refresh at a time, whoever asks, in this process or another.
+//!
+//! A refresh token that rotates is spent by being sent (RFC 9700 §4.14.2): sent twice, the whole family of tokens is revoked. So a refresh
+//! holds a file lock in the workspace; whoever waited reads the vault again before asking. Before the request the lock file says which
+//! generation is about to be spent, and the answer is durable in the vault before anybody uses it.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{Read as _, Seek as _, Write as _};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use super::refusal::Failure;
+use super::request::{self, Grant};
+use super::subject::Subject;
+use super::tokens::{Received, Tokens};
+use crate::model::{AuthKind, CredentialStatus, Problem, Time};
+use crate::problem;
+use crate::store::{Store, private_dir};
+use crate::vault::Vault;
+
+pub struct Keeper {
+    pub store: Arc<Store>,
+    pub vault: Arc<Vault>,
+    pub subject: Subject,
+    held: tokio::sync::Mutex<Option<Tokens>>,
+    /// Generation of the tokens that were handed out last.
+    used: AtomicU64,
+}
+
+impl Keeper {
+    #[must_use]
+    pub fn new(store: Arc<Store>, vault: Arc<Vault>, subject: Subject) -> Self {
+        Self { store, vault, subject, held: tokio::sync::Mutex::new(None), used: AtomicU64::new(0) }
+    }
+
+    /// Tokens that can be used now; refreshed or obtained first where that is needed and possible.
+    pub async fn current(self: &Arc<Self>) -> Result<Tokens, Failure> {
+        let mut held = self.held.lock().await;
+        let now = Time::now();
+        let known = match held.take().filter(|tokens| tokens.fresh(now)) {
+            Some(tokens) => Some(tokens),
+            None => Tokens::load(&self.vault, &self.subject.id)?,
+        };
+        let tokens = match known {
+            Some(tokens) if tokens.fresh(now) => tokens,
+            stale => match self.renew(stale.as_ref().map_or(0, |tokens| tokens.generation)).await {
+                Ok(tokens) => tokens,
+                // The old one lasts a little longer; the next request asks again.
+                Err(failure) => match stale.filter(|tokens| failure.passes() && tokens.alive(Time::now())) {
+                    Some(tokens) => tokens,
+                    None => return Err(failure),
+                },
+            },
+        };
+        self.used.store(tokens.generation, Ordering::Release);
+        *held = Some(tokens.clone());
+        Ok(tokens)
+    }
+
+    /// After a 401: whether there are now other tokens than those that were refused.
+    pub async fn refused(self: &Arc<Self>) -> Result<bool, Failure> {
+        let mut held = self.held.lock().await;
+        let used = self.used.load(Ordering::Acquire);
+        *held = Some(self.renew(used).await?);
+        Ok(true)
+    }
+
+    /// Newer tokens than `seen`. Goes on to its end even when the caller stops waiting: a spent refresh token's answer must be kept.
+    async fn renew(self: &Arc<Self>, seen: u64) -> Result<Tokens, Failure> {
+        let keeper = Arc::clone(self);
+        match tokio::spawn(async move { keeper.renew_now(seen).await }).await {
+            Ok(result) => result,
+            Err(_) => Err(problem!(Failed, "auth.stopped", vendor = self.subject.vendor()).into()),
+        }
+    }
+
+    async fn renew_now(&self, seen: u64) -> Result<Tokens, Failure> {
+        let owner = self.subject.id.as_str();
+        let mut lock = Lock::take(&self.store, owner, &self.subject.vendor()).await?;
+        let tokens = Tokens::load(&self.vault, owner)?;
+        if let Some(tokens) = tokens.as_ref().filter(|tokens| tokens.generation > seen && tokens.fresh(Time::now())) {
+            return Ok(tokens.clone());
+        }
+        let generation = tokens.as_ref().map_or(0, |tokens| tokens.generation);
+        let refresh = tokens.as_ref().and_then(|tokens| tokens.refresh.as_deref());
+        let asked = match (self.subject.method().kind, refresh) {
+            (AuthKind::ClientCredentials, _) => request::tokens(&self.subject, &Grant::Client).await,
+            (_, Some(token)) => {
+                let interrupted = lock.intent() == Some(generation);
+                lock.intend(Some(generation)).map_err(|error| lock_problem(&error))?;
+                request::tokens(&self.subject, &Grant::Refresh { token, interrupted }).await
+            }
+            (_, None) => {
+                let problem = match tokens {
+                    Some(_) => problem!(PersonMustAct, "auth.ended", vendor = self.subject.vendor()),
+                    None => problem!(PersonMustAct, "auth.no_consent", vendor = self.subject.vendor()),
+                };
+                Err(Failure::new(problem, CredentialStatus::NeedsConsent))
+            }
+        };
+        match asked {
+            Ok(received) => {
+                let renewed = self.keep(received, tokens.as_ref())?;
+                lock.intend(None).map_err(|error| lock_problem(&error))?;
+                Ok(renewed)
+            }
+            Err(failure) => {
+                if !failure.passes() {
+                    lock.intend(None).map_err(|error| lock_problem(&error))?;
+                    self.store.note_standing(owner, |standing| standing.status = Some(failure.status)).map_err(Problem::from)?;
+                }
+                Err(failure)
+            }
+        }
+    }
+
+    /// Keeps what a code was redeemed for, in place of whatever was there.
+    pub async fn keep_first(&self, received: Received) -> Result<(), Problem> {
+        let mut lock = Lock::take(&self.store, &self.subject.id, &self.subject.vendor()).await?;
+        let before = Tokens::load(&self.vault, &self.subject.id)?;
+        // Another consent, another family: nothing of the old tokens is carried over but the count.
+        let count = before.map(|tokens| Tokens { access: String::new(), refresh: None, refresh_expires: None, ..tokens.clone() });
+        self.keep(received, count.as_ref())?;
+        lock.intend(None).map_err(|error| lock_problem(&error))
+    }
+
+    fn keep(&self, received: Received, before: Option<&Tokens>) -> Result<Tokens, Problem> {
+        let owner = self.subject.id.as_str();
+        let rotated = received.refresh.is_some();
+        let tokens = Tokens {
+            access: received.access,
+            // A response without a refresh token leaves the old one in force (RFC 6749 §6).
+            refresh: received.refresh.or_else(|| before.and_then(|tokens| tokens.refresh.clone())),
+            obtained: Time::now(),
+            expires: received.expires,
+            refresh_expires: if rotated { received.refresh_expires } else { before.and_then(|tokens| tokens.refresh_expires) },
+            generation: before.map_or(0, |tokens| tokens.generation) + 1,
+        };
+        // First what must not be lost; then what is only shown.
+        tokens.save(&self.vault, owner)?;
+        let client = self.subject.method().kind == AuthKind::ClientCredentials;
+        self.store.note_standing(owner, |standing| {
+            standing.access_expires = tokens.expires;
+            standing.refresh_expires = tokens.refresh_expires;
+            standing.refreshes = client || tokens.refresh.is_some();
+            // RFC 6749 §5.1: nothing said means that all was granted.
+            standing.granted = received.granted.unwrap_or_else(|| self.subject.scopes.clone());
+            standing.found.extend(received.found);
+            if matches!(standing.status, Some(CredentialStatus::NeedsConsent | CredentialStatus::Expired | CredentialStatus::Refused)) {
+                standing.status = Some(CredentialStatus::Untested);
+            }
+        })?;
+        Ok(tokens)
+    }
+}
+
+fn lock_problem(error: &std::io::Error) -> Problem {
+    problem!(Failed, "auth.lock", reason = error)
+}
+
+/// The lock of one credential's tokens: a file that also says which generation is about to be spent. The system frees it when its holder
+/// dies; the intent stays.
+pub struct Lock(File);
+
+impl Lock {
+    /// Waits for other tasks and processes.
+    pub async fn take(store: &Store, owner: &str, vendor: &str) -> Result<Self, Problem> {
+        const LONGEST: Duration = Duration::from_secs(75);
+        let file = Self::file(store, owner).map_err(|error| lock_problem(&error))?;
+        let started = Instant::now();
+        let mut pause = Duration::from_millis(5);
+        loop {
+            match file.try_lock() {
+                Ok(()) => return Ok(Self(file)),
+                Err(TryLockError::Error(error)) => return Err(lock_problem(&error)),
+                Err(TryLockError::WouldBlock) if started.elapsed() > LONGEST => return Err(problem!(Failed, "auth.locked", vendor = vendor)),
+                Err(TryLockError::WouldBlock) => {
+                    tokio::time::sleep(pause).await;
+                    pause = (pause * 2).min(Duration::from_millis(100));
+                }
+            }
+        }
+    }
+
+    fn file(store: &Store, owner: &str) -> std::io::Result<File> {
+        use std::os::unix::fs::OpenOptionsExt as _;
+        let dir = store.dir().join("locks");
+        private_dir(&dir)?;
+        OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(dir.join(format!("{owner}.lock")))
+    }
+
+    fn intent(&mut self) -> Option<u64> {
+        let mut text = String::new();
+        self.0.rewind().ok()?;
+        (&self.0).take(32).read_to_string(&mut text).ok()?;
+        text.trim().parse().ok()
+    }
+
+    fn intend(&mut self, generation: Option<u64>) -> std::io::Result<()> {
+        self.0.rewind()?;
+        self.0.set_len(0)?;
+        if let Some(generation) = generation {
+            writeln!(self.0, "{generation}")?;
+        }
+        self.0.sync_data()
+    }
+}

@@ -1,0 +1,110 @@
+//! Everything that obtaining and using a credential needs to know, taken together once: definition, method, values, addresses.
+
+use std::sync::Arc;
+
+use crate::catalog::template::Context;
+use crate::catalog::{Catalog, addresses, input};
+use crate::model::{AuthMethod, Connector, Credential, Problem, Secret};
+use crate::problem;
+use crate::vault::Vault;
+use crate::words::clean;
+
+/// A setting that names the issuer when the addresses are replaced.
+pub const ISSUER: &str = "issuer";
+/// A setting that names the whole redirect URI, for apps that are registered with another one.
+pub const REDIRECT_URI: &str = "redirect_uri";
+
+/// A credential (or a draft of one) with its secrets at hand.
+#[derive(Clone)]
+pub struct Subject {
+    /// Owner of the secrets in the vault: the credential's or draft's identifier.
+    pub id: String,
+    pub connector: Arc<Connector>,
+    /// Key of the method in the connector.
+    pub method_key: String,
+    /// What templates can name, secret inputs included.
+    pub context: Context,
+    /// To ask for, rendered.
+    pub scopes: Vec<String>,
+    secrets: Vec<Secret>,
+}
+
+impl Subject {
+    pub fn load(vault: &Vault, catalog: &Catalog, credential: &Credential) -> Result<Self, Problem> {
+        let connector = catalog.get(&credential.connector)?;
+        let Some(method) = connector.auth.get(&credential.method) else {
+            return Err(problem!(
+                Usage,
+                "auth.no_method",
+                connector = clean::line(&connector.name, 80),
+                method = clean::line(&credential.method, 80)
+            ));
+        };
+        let inputs = connector.inputs_for(&credential.method);
+        let mut settings = credential.settings.clone();
+        for value in settings.values_mut() {
+            *value = value.trim().to_owned();
+        }
+        for one in &inputs {
+            if let Some(value) = settings.get_mut(&one.key) {
+                *value = input::tidy(one, value);
+            }
+        }
+        let mut context = Context::new(&connector, &credential.method, &settings, &credential.found);
+        let mut secrets = Vec::new();
+        for one in inputs.iter().filter(|one| one.secret && credential.secrets.contains(&one.key)) {
+            if let Some(secret) = vault.get(&credential.id, &one.key)? {
+                context.input.insert(one.key.clone(), secret.expose().to_owned());
+                secrets.push(secret);
+            }
+        }
+        let scopes = addresses::scopes(method, &credential.scopes, &context)?;
+        Ok(Self { id: credential.id.clone(), method_key: credential.method.clone(), context, scopes, secrets, connector })
+    }
+
+    #[must_use]
+    pub fn method(&self) -> &AuthMethod {
+        // `load` looked it up in the same connector, which is not changed afterwards.
+        &self.connector.auth[&self.method_key]
+    }
+
+    /// The vendor's name, fit to show.
+    #[must_use]
+    pub fn vendor(&self) -> String {
+        clean::line(&self.connector.name, 80)
+    }
+
+    /// The value of an input; `None` when it is empty.
+    #[must_use]
+    pub fn input(&self, key: &str) -> Option<&str> {
+        self.context.input.get(key).map(String::as_str).filter(|value| !value.is_empty())
+    }
+
+    pub fn required(&self, key: &str) -> Result<&str, Problem> {
+        self.input(key).ok_or_else(|| {
+            let inputs = self.connector.inputs_for(&self.method_key);
+            let label = inputs.iter().find(|one| one.key == key).map_or(key, |one| one.label.as_str());
+            problem!(Usage, "auth.missing", vendor = self.vendor(), label = clean::line(label, 80))
+        })
+    }
+
+    /// The secret inputs, to be kept out of what a vendor says.
+    #[must_use]
+    pub fn hide(&self) -> Vec<&str> {
+        self.secrets.iter().map(Secret::expose).collect()
+    }
+
+    /// The issuer that answers must name: a setting's, else the definition's.
+    pub fn issuer(&self) -> Result<Option<String>, Problem> {
+        match self.input(ISSUER) {
+            Some(issuer) => Ok(Some(addresses::check(ISSUER, issuer).map(|_| issuer.to_owned())?)),
+            None => addresses::issuer(self.method(), &self.context),
+        }
+    }
+
+    /// Between scopes; RFC 6749 §3.3 says a space.
+    #[must_use]
+    pub fn separator(&self) -> &str {
+        self.method().scopes.separator.as_deref().unwrap_or(" ")
+    }
+}

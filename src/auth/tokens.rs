@@ -1,0 +1,268 @@
+//! Tokens: read from a token response (RFC 6749 §5.1, and the shapes that vendors made of it), kept in the vault as one sealed value.
+
+use indexmap::IndexMap;
+use jiff::SignedDuration;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::model::{Problem, Secret, Time, TokenResponse};
+use crate::vault::Vault;
+
+/// The vault's field for them.
+pub const FIELD: &str = "token";
+
+/// How long before its end an access token is replaced.
+const SKEW: SignedDuration = SignedDuration::from_secs(120);
+
+/// What was obtained. No `Debug`: these are secrets.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Tokens {
+    pub access: String,
+    pub refresh: Option<String>,
+    pub obtained: Time,
+    pub expires: Option<Time>,
+    pub refresh_expires: Option<Time>,
+    /// Counts up with every replacement, so that two holders can tell whose is newer.
+    pub generation: u64,
+}
+
+impl Drop for Tokens {
+    fn drop(&mut self) {
+        zeroize::Zeroize::zeroize(&mut self.access);
+        zeroize::Zeroize::zeroize(&mut self.refresh);
+    }
+}
+
+impl Tokens {
+    /// Whether the access token can be used without replacing it first: it lasts at least the skew, or a quarter of its life when that is
+    /// short. One whose end is unknown is used until it is refused.
+    #[must_use]
+    pub fn fresh(&self, now: Time) -> bool {
+        let Some(expires) = self.expires else { return true };
+        let life = expires.duration_since(self.obtained);
+        let skew = SKEW.min(life / 4).max(SignedDuration::ZERO);
+        expires.duration_since(now) > skew
+    }
+
+    /// Whether it can still be used at all.
+    #[must_use]
+    pub fn alive(&self, now: Time) -> bool {
+        self.expires.is_none_or(|expires| expires.duration_since(now) > SignedDuration::from_secs(5))
+    }
+
+    pub fn load(vault: &Vault, owner: &str) -> Result<Option<Self>, Problem> {
+        // What cannot be read is as good as absent: a new consent replaces it.
+        Ok(vault.get(owner, FIELD)?.and_then(|text| serde_json::from_str(text.expose()).ok()))
+    }
+
+    /// Durable when it returns.
+    pub fn save(&self, vault: &Vault, owner: &str) -> Result<(), Problem> {
+        let text = serde_json::to_string(self).map(Secret::new).unwrap_or_else(|_| Secret::new(""));
+        vault.put(owner, FIELD, &text)
+    }
+}
+
+/// A token response that was understood.
+pub struct Received {
+    pub access: String,
+    pub refresh: Option<String>,
+    pub expires: Option<Time>,
+    pub refresh_expires: Option<Time>,
+    /// Where the vendor said which scopes it granted.
+    pub granted: Option<Vec<String>>,
+    /// Values to keep under `found`.
+    pub found: IndexMap<String, String>,
+}
+
+/// How a response holds what.
+pub struct Shape<'a> {
+    pub response: &'a TokenResponse,
+    pub separator: &'a str,
+    /// Lifetimes to assume where the response names none.
+    pub access_lifetime: Option<SignedDuration>,
+    pub refresh_lifetime: Option<SignedDuration>,
+}
+
+/// Reads a token response. `None`: there is no access token in it.
+#[must_use]
+pub fn read(body: &Value, shape: &Shape<'_>, now: Time) -> Option<Received> {
+    let response = shape.response;
+    let text = |path: &str| at(body, path).and_then(as_text);
+    let access = text(response.access.as_deref().unwrap_or("access_token"))?;
+    let refresh = text(response.refresh.as_deref().unwrap_or("refresh_token"));
+    let expires = at(body, response.expires.as_deref().unwrap_or("expires_in")).and_then(|value| moment(value, now));
+    let after = |lifetime: Option<SignedDuration>| lifetime.and_then(|lifetime| now.checked_add(lifetime).ok());
+    // Not in RFC 6749, but two names are common for it.
+    let refresh_expires = ["refresh_token_expires_in", "refresh_expires_in"].iter().find_map(|name| moment(body.get(name)?, now));
+    let granted = match body.get("scope") {
+        Some(Value::String(scopes)) => Some(split(scopes, shape.separator)),
+        Some(Value::Array(scopes)) => Some(scopes.iter().filter_map(Value::as_str).map(str::to_owned).collect()),
+        _ => None,
+    };
+    let found = response.capture.iter().filter_map(|(name, path)| Some((name.clone(), text(path)?))).collect();
+    Some(Received {
+        access,
+        refresh_expires: refresh_expires.or_else(|| refresh.is_some().then(|| after(shape.refresh_lifetime)).flatten()),
+        refresh,
+        expires: expires.or_else(|| after(shape.access_lifetime)),
+        granted,
+        found,
+    })
+}
+
+/// The value at a path of member names: `authed_user.access_token`; a number picks from a list.
+fn at<'v>(value: &'v Value, path: &str) -> Option<&'v Value> {
+    path.split('.').try_fold(value, |value, step| match value {
+        Value::Array(items) => items.get(step.parse::<usize>().ok()?),
+        other => other.get(step),
+    })
+}
+
+fn as_text(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) if !text.is_empty() => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        Value::Bool(flag) => Some(flag.to_string()),
+        _ => None,
+    }
+}
+
+/// Seconds from now, as a number or in quotes; a Unix time where it is far too large for that; or RFC 3339. Nothing sensible is nothing.
+fn moment(value: &Value, now: Time) -> Option<Time> {
+    // Ten years of seconds; Unix time passed this in 1979.
+    const LONGEST: f64 = 315_360_000.0;
+    let seconds = match value {
+        Value::Number(number) => number.as_f64()?,
+        Value::String(text) => match text.trim().parse::<f64>() {
+            Ok(seconds) => seconds,
+            Err(_) => return text.trim().parse().ok(),
+        },
+        _ => return None,
+    };
+    if !seconds.is_finite() || seconds <= 0.0 {
+        return None;
+    }
+    let whole = SignedDuration::try_from_secs_f64(seconds).ok()?;
+    if seconds <= LONGEST { now.checked_add(whole).ok() } else { Time::from_duration(whole).ok() }
+}
+
+fn split(scopes: &str, separator: &str) -> Vec<String> {
+    // Vendors that take scopes with commas answer with commas or spaces, whichever.
+    scopes.split(|c: char| c.is_whitespace() || separator.contains(c)).filter(|scope| !scope.is_empty()).map(str::to_owned).collect()
+}
+
+/// A lifetime of a definition (`1h`, `90d`).
+#[must_use]
+pub fn lifetime(text: Option<&str>) -> Option<SignedDuration> {
+    let span: jiff::Span = text?.parse().ok()?;
+    span.to_duration(jiff::SpanRelativeTo::days_are_24_hours()).ok().filter(|lifetime| lifetime.is_positive())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    fn now() -> Time {
+        "2026-01-01T00:00:00Z".parse().unwrap()
+    }
+
+    fn shape(response: &TokenResponse) -> Shape<'_> {
+        Shape { response, separator: " ", access_lifetime: None, refresh_lifetime: None }
+    }
+
+    fn seconds(received: &Received) -> Option<i64> {
+        received.expires.map(|at| at.duration_since(now()).as_secs())
+    }
+
+    #[test]
+    fn the_usual_response() {
+        let body = json!({"access_token": "a", "token_type": "Bearer", "expires_in": 3600, "refresh_token": "r", "scope": "x y"});
+        let received = read(&body, &shape(&TokenResponse::default()), now()).unwrap();
+        assert_eq!((received.access.as_str(), received.refresh.as_deref(), seconds(&received)), ("a", Some("r"), Some(3600)));
+        assert_eq!(received.granted.unwrap(), ["x", "y"]);
+    }
+
+    #[test]
+    fn renamed_and_nested() {
+        let response = TokenResponse {
+            access: Some("authed_user.access_token".into()),
+            refresh: Some("data.0.refresh".into()),
+            expires: Some("authed_user.ends".into()),
+            capture: [("instance".to_owned(), "instance_url".to_owned()), ("absent".to_owned(), "nowhere.x".to_owned())].into_iter().collect(),
+        };
+        let body = json!({"authed_user": {"access_token": "u", "ends": "2026-01-01T01:00:00Z"}, "data": [{"refresh": "r"}],
+            "instance_url": "https://eu1.example", "scope": "a,b c"});
+        let received = read(&body, &Shape { separator: ",", ..shape(&response) }, now()).unwrap();
+        assert_eq!((received.access.as_str(), received.refresh.as_deref(), seconds(&received)), ("u", Some("r"), Some(3600)));
+        assert_eq!(received.found.into_iter().collect::<Vec<_>>(), [("instance".to_owned(), "https://eu1.example".to_owned())]);
+        assert_eq!(received.granted.unwrap(), ["a", "b", "c"]);
+    }
+
+    #[test]
+    fn lifetimes_in_all_their_forms() {
+        for (value, expected) in [
+            (json!(60), Some(60)),
+            (json!("60"), Some(60)),
+            (json!(59.5), Some(59)),
+            (json!(1_767_229_200), Some(3600)),
+            (json!("2026-01-01T01:00:00Z"), Some(3600)),
+            (json!(0), None),
+            (json!(-1), None),
+            (json!(1e300), None),
+            (json!("soon"), None),
+            (json!(null), None),
+        ] {
+            let body = json!({"access_token": "a", "expires_in": value});
+            let received = read(&body, &shape(&TokenResponse::default()), now()).unwrap();
+            assert_eq!(seconds(&received), expected, "{body}");
+        }
+        let plain = TokenResponse::default();
+        let assumed = Shape { access_lifetime: lifetime(Some("1h")), refresh_lifetime: lifetime(Some("90d")), ..shape(&plain) };
+        let received = read(&json!({"access_token": "a", "refresh_token": "r"}), &assumed, now()).unwrap();
+        assert_eq!(seconds(&received), Some(3600));
+        assert_eq!(received.refresh_expires.unwrap().duration_since(now()).as_hours(), 90 * 24);
+        assert!(read(&json!({"access_token": "a"}), &assumed, now()).unwrap().refresh_expires.is_none());
+    }
+
+    #[test]
+    fn no_token_is_no_token() {
+        for body in
+            [json!({}), json!({"access_token": ""}), json!({"access_token": null}), json!({"access_token": {}}), json!([]), json!("x"), json!(null)]
+        {
+            assert!(read(&body, &shape(&TokenResponse::default()), now()).is_none(), "{body}");
+        }
+    }
+
+    #[test]
+    fn replaced_two_minutes_early_or_at_three_quarters_of_a_short_life() {
+        let tokens = |life: i64| Tokens {
+            access: "a".into(),
+            refresh: None,
+            obtained: now(),
+            expires: Some(now() + SignedDuration::from_secs(life)),
+            refresh_expires: None,
+            generation: 1,
+        };
+        let later = |seconds: i64| now() + SignedDuration::from_secs(seconds);
+        for (life, age, fresh) in [(3600, 3479, true), (3600, 3480, false), (60, 44, true), (60, 45, false), (60, 61, false)] {
+            assert_eq!(tokens(life).fresh(later(age)), fresh, "{life} {age}");
+        }
+        let mut unknown = tokens(1);
+        unknown.expires = None;
+        assert!(unknown.fresh(later(1_000_000)));
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_panics(text in ".{0,60}", number in any::<f64>(), path in "[a-z0-9.]{0,12}") {
+            let response = TokenResponse { access: Some(path), ..TokenResponse::default() };
+            for body in [json!({"access_token": text, "expires_in": text, "scope": text}), json!({"access_token": number, "expires_in": number}),
+                json!([[text]]), json!({"a": {"b": number}})] {
+                let _ = read(&body, &shape(&response), now());
+                let _ = read(&body, &shape(&TokenResponse::default()), now());
+            }
+        }
+    }
+}
