@@ -231,10 +231,10 @@ mod tests {
             for (columns, rows) in [(0, 0), (1, 1), (2, 2), (3, 1), (1, 9), (10, 3), (40, 12), (59, 24), (60, 8), (80, 24), (160, 50)] {
                 let mut harness = Harness::new(columns, rows);
                 harness.state.pane = pane;
-                harness.screen();
+                let _ = harness.screen();
                 for keys in ["?", ":"] {
                     harness.keys(keys);
-                    harness.screen();
+                    let _ = harness.screen();
                     harness.keys("<esc>");
                 }
             }

@@ -91,25 +91,27 @@ fn attention(state: &State) -> Vec<(Tone, String)> {
 
 fn draw_tabs(frame: &mut Frame<'_>, area: Rect, state: &State) {
     let theme = &state.theme;
+    // Each tab is its number and name with a space on either side; neighbours share theirs, as the mark of the current one does.
     let titles: Vec<&str> = Pane::ALL.iter().map(|pane| pane.title()).collect();
-    let whole: usize = titles.iter().map(|title| text::width(title) + 4).sum();
+    let whole: usize = titles.iter().map(|title| text::width(title) + 3).sum::<usize>() + 1;
     let short = whole > usize::from(area.width);
+    let gap = if whole + titles.len() <= usize::from(area.width) { 2 } else { 1 };
     let mut x = area.x;
     for (i, pane) in Pane::ALL.into_iter().enumerate() {
         let current = pane == state.pane;
         let label = if short && !current { format!("{} {}", i + 1, text::cut(titles[i], 4)) } else { format!("{} {}", i + 1, titles[i]) };
-        let (shown, tone) = if current {
-            (format!("{}{label}{}", theme.symbol(Symbol::TabLeft), theme.symbol(Symbol::TabRight)), Tone::Accent)
-        } else {
-            (format!(" {label} "), Tone::Plain)
-        };
-        let width = u16::try_from(text::width(&shown)).unwrap_or(0);
-        if x + width > area.right() {
+        let width = u16::try_from(text::width(&label)).unwrap_or(0);
+        if x + width + 2 > area.right() + 1 {
             break;
         }
-        line(frame, area, x, area.y, &shown, theme.style(tone));
-        hit(state, Rect { x, y: area.y, width, height: 1 }, Hit::Pane(pane));
-        x += width;
+        let style = theme.style(if current { Tone::Accent } else { Tone::Plain });
+        if current {
+            line(frame, area, x, area.y, theme.symbol(Symbol::TabLeft), style);
+            line(frame, area, x + 1 + width, area.y, theme.symbol(Symbol::TabRight), style);
+        }
+        line(frame, area, x + 1, area.y, &label, style);
+        hit(state, Rect { x, y: area.y, width: width + 1, height: 1 }, Hit::Pane(pane));
+        x += width + gap;
     }
 }
 

@@ -40,3 +40,40 @@ pub fn resource_kind(kind: crate::model::ResourceKind) -> &'static str {
         ResourceKind::Software => crate::t!("resource_kind.software"),
     }
 }
+
+#[must_use]
+pub fn table(table: crate::model::Table) -> &'static str {
+    use crate::model::Table;
+    match table {
+        Table::People => crate::t!("table.people"),
+        Table::SaasUsers => crate::t!("table.saas_users"),
+        Table::Hardware => crate::t!("table.hardware"),
+        Table::Software => crate::t!("table.software"),
+        Table::Applications => crate::t!("table.applications"),
+    }
+}
+
+/// A value in words: yes and no for truth.
+#[must_use]
+pub fn value(value: &crate::model::Value) -> String {
+    match value {
+        crate::model::Value::Boolean(true) => crate::t!("value.yes").to_owned(),
+        crate::model::Value::Boolean(false) => crate::t!("value.no").to_owned(),
+        other => other.to_string(),
+    }
+}
+
+/// A value in a table's cell, cleaned: a symbol for truth, times to the minute.
+#[must_use]
+pub fn cell(value: &crate::model::Value, kind: crate::model::FieldType, theme: &super::theme::Theme) -> String {
+    use crate::model::{FieldType, Value};
+    match (value, kind) {
+        (Value::Boolean(true), _) => theme.symbol(super::theme::Symbol::Good).to_owned(),
+        (Value::Boolean(false), _) => theme.symbol(super::theme::Symbol::Quiet).to_owned(),
+        (Value::Text(text), FieldType::Time) => match text.parse::<crate::model::Time>() {
+            Ok(at) => at.to_zoned(jiff::tz::TimeZone::UTC).strftime("%Y-%m-%d %H:%M").to_string(),
+            Err(_) => super::text::clean(text),
+        },
+        (other, _) => super::text::clean(&other.to_string()),
+    }
+}
