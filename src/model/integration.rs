@@ -42,6 +42,36 @@ pub struct Integration {
     pub last_run: Option<String>,
 }
 
+impl Integration {
+    /// A draft with the defaults: users, on this host, created and updated daily, nobody deactivated.
+    #[must_use]
+    pub fn draft(id: &str, name: &str, mappings: Vec<FieldMapping>, now: Time) -> Self {
+        Self {
+            id: id.to_owned(),
+            name: name.to_owned(),
+            state: IntegrationState::Draft,
+            credential: String::new(),
+            connector: String::new(),
+            resource: String::new(),
+            kind: IntegrationKind::User,
+            saas_application: None,
+            installation: Installation::Local,
+            preference: Preference::CreateAndUpdate,
+            deactivate: false,
+            contacts: Vec::new(),
+            schedule: Schedule::default(),
+            sync_key: Vec::new(),
+            mappings,
+            filter: None,
+            permissions: PermissionSet::default(),
+            created: now,
+            changed: now,
+            launched: None,
+            last_run: None,
+        }
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum IntegrationState {

@@ -5,7 +5,9 @@
 
 mod condition;
 pub mod credentials;
+pub mod fields;
 pub mod id;
+pub mod integrations;
 pub mod inventory;
 pub mod notices;
 pub mod runs;
