@@ -17,6 +17,7 @@ use crate::tui::ui;
 use crate::tui::ui::theme::{BUILT_IN, Theme, Tone};
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
+use ratatui::layout::Rect;
 use std::io::{BufWriter, IsTerminal as _, Stdout, Write as _, stdout};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 
@@ -37,7 +38,6 @@ pub fn run(ws: Workspace, options: Options) -> Result<(), Problem> {
     let mouse = ws.config().mouse.unwrap_or(false);
     let held = guard::Guard::take(mouse).map_err(failed)?;
     let mut screen = Terminal::new(CrosstermBackend::new(BufWriter::with_capacity(1 << 16, stdout()))).map_err(failed)?;
-    let _ = screen.clear();
     let mut effects = crate::ops::console::load(&ws).map(|remembered| state.restore(&remembered)).unwrap_or_default();
     draw(&mut screen, &state).map_err(failed)?;
 
@@ -76,24 +76,32 @@ fn main_loop(state: &mut State, world: &mut World, from: &Receiver<Incoming>, sc
             }
         };
         let Some(Incoming::Msg(msg)) = incoming else { return Ok(()) };
+        // Even when the size is again what it was: a terminal that was smaller for a moment has lost what did not fit.
         if let Msg::Resize(..) = msg {
-            screen.autoresize()?;
+            world.redraw = true;
         }
         if world.plain && matches!(msg, Msg::Key(_)) {
             world.plain = false;
             guard::enter_alternate()?;
-            screen.clear()?;
+            wipe(screen)?;
             continue;
         }
         let effects = update(state, msg, Time::now());
         world.carry_out(effects, screen)?;
         if std::mem::take(&mut world.redraw) {
-            screen.clear()?;
+            wipe(screen)?;
         }
         if world.quit {
             return Ok(());
         }
     }
+}
+
+/// Clears the screen and forgets what was drawn. `Terminal::clear` asks the terminal where its cursor is and waits for the answer, which the
+/// input thread would take; a resize to the same size asks nothing.
+fn wipe(screen: &mut Screen) -> std::io::Result<()> {
+    let size = screen.size()?;
+    screen.resize(Rect::new(0, 0, size.width, size.height))
 }
 
 fn draw(screen: &mut Screen, state: &State) -> std::io::Result<()> {

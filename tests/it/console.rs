@@ -1,0 +1,130 @@
+//! The console itself: the real program in a pseudo-terminal.
+
+use crate::pty::Pty;
+use rustix::process::Signal;
+use std::time::Duration;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn opened(columns: u16, rows: u16) -> (tempfile::TempDir, Pty) {
+    let dir = tempfile::tempdir().unwrap();
+    let pty = Pty::intertie(columns, rows, &dir.path().join("acme"), &[]);
+    pty.see("Welcome to intertie");
+    (dir, pty)
+}
+
+#[test]
+fn it_starts_explains_itself_and_quits_leaving_the_terminal_as_it_was() {
+    let (_dir, mut pty) = opened(80, 24);
+    pty.with_screen(|screen, _| assert!(screen.alternate_screen() && screen.hide_cursor() && screen.bracketed_paste()));
+    pty.keys("?").see("Help: Overview");
+    pty.keys("\x1b").see_no_more("Help: Overview");
+    pty.keys("q");
+    assert_eq!(pty.end(10 * SECOND), Some(0));
+    pty.restored();
+}
+
+#[test]
+fn a_restart_returns_to_where_the_user_was() {
+    let dir = tempfile::tempdir().unwrap();
+    let workspace = dir.path().join("acme");
+    let mut pty = Pty::intertie(80, 24, &workspace, &[]);
+    pty.see("Welcome");
+    pty.keys("2").see("Slack");
+    pty.keys("/zend").see("Zendesk");
+    pty.keys("\r");
+    pty.keys("q");
+    assert_eq!(pty.end(10 * SECOND), Some(0));
+    let pty = Pty::intertie(80, 24, &workspace, &[]);
+    pty.see("▌2 Connectors▐").see("Zendesk").see_no_more("Slack");
+}
+
+#[test]
+fn signals_end_it_and_restore_the_terminal() {
+    for signal in [Signal::TERM, Signal::INT, Signal::HUP] {
+        let (_dir, mut pty) = opened(80, 24);
+        pty.signal(signal);
+        assert_eq!(pty.end(5 * SECOND), Some(0), "{signal:?}");
+        pty.restored();
+    }
+}
+
+#[test]
+fn a_terminal_that_is_closed_ends_it_within_a_second() {
+    let (_dir, mut pty) = opened(80, 24);
+    pty.hang_up();
+    assert!(pty.end(SECOND).is_some(), "it still runs a second after its terminal is gone");
+}
+
+#[test]
+fn it_can_be_suspended_and_comes_back() {
+    let (_dir, mut pty) = opened(80, 24);
+    pty.keys("\x1a");
+    pty.restored();
+    let pid = pty.child.process_id().unwrap();
+    let stopped =
+        || std::fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with('T')));
+    let deadline = std::time::Instant::now() + 10 * SECOND;
+    while !stopped() {
+        assert!(std::time::Instant::now() < deadline, "it does not stop");
+        std::thread::yield_now();
+    }
+    pty.signal(Signal::CONT);
+    pty.wait("the console's screen", |screen| screen.alternate_screen() && screen.contents().contains("Welcome to intertie"));
+    pty.keys("2").see("Slack");
+}
+
+#[test]
+fn every_size_can_be_lived_with() {
+    let (_dir, mut pty) = opened(80, 24);
+    for (columns, rows) in [(160, 50), (40, 12), (20, 5), (3, 3), (1, 1), (2, 1), (1, 30), (80, 24)] {
+        pty.resize(columns, rows);
+        pty.keys("2").keys("1");
+    }
+    pty.see("Welcome to intertie").see("1 Overview");
+    pty.resize(40, 12);
+    pty.see_no_more("1 Overview").see("Overview");
+}
+
+#[test]
+fn without_colour_bold_and_reverse_are_still_there() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut command = portable_pty::CommandBuilder::new(env!("CARGO_BIN_EXE_intertie"));
+    command.env("INTERTIE_WORKSPACE", dir.path().join("acme"));
+    command.env("NO_COLOR", "1");
+    let mut pty = Pty::start(80, 24, dir.path(), command);
+    pty.see("Welcome");
+    pty.keys("2").see("Slack");
+    pty.wait("a selected row in reverse", |screen| {
+        (0..24).any(|row| (0..80).any(|column| screen.cell(row, column).is_some_and(vt100::Cell::inverse)))
+    });
+    pty.with_screen(|screen, _| {
+        let cells = (0..24).flat_map(|row| (0..80).filter_map(move |column| screen.cell(row, column)));
+        let mut bold = false;
+        for cell in cells {
+            assert_eq!((cell.fgcolor(), cell.bgcolor()), (vt100::Color::Default, vt100::Color::Default), "{:?} has a colour", cell.contents());
+            bold |= cell.bold();
+        }
+        assert!(bold);
+    });
+}
+
+#[test]
+fn a_panic_gives_the_terminal_back_before_it_is_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut command = portable_pty::CommandBuilder::new(std::env::current_exe().unwrap());
+    command.args(["console::panics_with_the_terminal_taken", "--exact", "--ignored", "--nocapture", "--test-threads=1"]);
+    let mut pty = Pty::start(80, 24, dir.path(), command);
+    pty.see("the fault that was asked for");
+    pty.restored();
+    assert_ne!(pty.end(10 * SECOND), Some(0));
+}
+
+/// The other half of the test above: runs alone, in a pseudo-terminal of its own.
+#[test]
+#[ignore = "run by a_panic_gives_the_terminal_back_before_it_is_told, in a terminal of its own"]
+fn panics_with_the_terminal_taken() {
+    intertie::tui::term::guard::hook_panics();
+    let _guard = intertie::tui::term::guard::Guard::take(true).unwrap();
+    panic!("the fault that was asked for");
+}
