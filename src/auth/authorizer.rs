@@ -9,7 +9,7 @@ use futures_util::future::BoxFuture;
 use super::keeper::Keeper;
 use super::subject::Subject;
 use crate::catalog::template;
-use crate::model::{AuthKind, AuthMethod, Problem, Secret};
+use crate::model::{AuthKind, Placement, Problem, Secret};
 use crate::problem;
 use crate::vendor::client::{Attached, Authorizer};
 
@@ -19,9 +19,10 @@ pub struct Fixed(Attached);
 impl Fixed {
     pub fn new(subject: &Subject) -> Result<Self, Problem> {
         let method = subject.method();
+        let at = placement(subject)?;
         Ok(Self(match method.kind {
-            AuthKind::ApiKey => place(method, subject.required(method.placement.input.as_deref().unwrap_or("api_key"))?),
-            AuthKind::Bearer => place(method, subject.required(method.placement.input.as_deref().unwrap_or("token"))?),
+            AuthKind::ApiKey => place(&at, subject.required(at.input.as_deref().unwrap_or("api_key"))?),
+            AuthKind::Bearer => place(&at, subject.required(at.input.as_deref().unwrap_or("token"))?),
             AuthKind::Basic => basic(subject)?,
             AuthKind::None | AuthKind::OAuth2Code | AuthKind::ClientCredentials => Attached::default(),
         }))
@@ -45,7 +46,7 @@ impl Authorizer for OAuth {
     fn credentials(&self) -> BoxFuture<'_, Result<Attached, Problem>> {
         async {
             let tokens = self.0.current().await.map_err(|failure| failure.problem)?;
-            Ok(place(self.0.subject.method(), &tokens.access))
+            Ok(place(&placement(&self.0.subject)?, &tokens.access))
         }
         .boxed()
     }
@@ -55,9 +56,15 @@ impl Authorizer for OAuth {
     }
 }
 
+/// The method's placement with its templates filled in: the name of a header may be an input.
+fn placement(subject: &Subject) -> Result<Placement, Problem> {
+    let filled = |template: &Option<String>| template.as_deref().map(|text| template::render(text, &subject.context)).transpose();
+    let at = &subject.method().placement;
+    Ok(Placement { header: filled(&at.header)?, query: filled(&at.query)?, prefix: filled(&at.prefix)?, input: at.input.clone() })
+}
+
 /// Where the definition says; `Authorization: Bearer` where it says nothing.
-fn place(method: &AuthMethod, value: &str) -> Attached {
-    let at = &method.placement;
+fn place(at: &Placement, value: &str) -> Attached {
     let mut attached = Attached::default();
     // What stands before the key may have been pasted with it.
     let with = |prefix: &str| {
@@ -98,13 +105,6 @@ fn basic(subject: &Subject) -> Result<Attached, Problem> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Placement;
-
-    fn method(placement: Placement) -> AuthMethod {
-        let json = serde_json::json!({"kind": "api_key", "name": "Key"});
-        AuthMethod { placement, ..serde_json::from_value(json).unwrap() }
-    }
-
     #[test]
     fn a_key_goes_where_the_definition_says() {
         let some = |text: &str| Some(text.to_owned());
@@ -118,7 +118,7 @@ mod tests {
             (Placement { query: some("api_key"), ..Placement::default() }, "ü", "?api_key=ü"),
         ];
         for (placement, value, expected) in table {
-            let attached = place(&method(placement), value);
+            let attached = place(&placement, value);
             let mut all: Vec<String> = attached.headers.iter().map(|(name, value)| format!("{name}: {}", value.expose())).collect();
             all.extend(attached.query.iter().map(|(name, value)| format!("?{name}={}", value.expose())));
             assert_eq!(all, [expected]);

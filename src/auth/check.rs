@@ -71,7 +71,10 @@ async fn ask(link: &Link, check: &Check, sink: &Sink) -> Result<Tested, Problem>
     report(sink, t!("auth.check.asking", vendor = subject.vendor()));
     let mut query = Vec::with_capacity(check.query.len());
     for (name, value) in &check.query {
-        query.push((name.clone(), template::render(value, &subject.context)?));
+        let value = template::render(value, &subject.context)?;
+        if !value.is_empty() {
+            query.push((name.clone(), value));
+        }
     }
     let started = Instant::now();
     let mut sent = link.client.send_once(&check.method, &check.path, &query, None, sink).await;
@@ -99,6 +102,7 @@ async fn ask(link: &Link, check: &Check, sink: &Sink) -> Result<Tested, Problem>
     let problem = judge(link, check, &answer);
     let status = match (&problem, answer.status) {
         (None, _) => CredentialStatus::Valid,
+        (Some(_), _) if is_page(&answer) => CredentialStatus::Unknown,
         (Some(_), 401 | 403) => CredentialStatus::Refused,
         (Some(_), 300..=399 | 404 | 429 | 500..) => CredentialStatus::Unknown,
         // An expression of the definition, or an error rule, says no to a success.
@@ -122,10 +126,7 @@ async fn ask(link: &Link, check: &Check, sink: &Sink) -> Result<Tested, Problem>
 fn judge(link: &Link, check: &Check, answer: &Answer) -> Option<Problem> {
     let vendor = link.subject.vendor();
     let host = answer.url.split('/').nth(2).unwrap_or_default();
-    let json = serde_json::from_slice::<serde_json::Value>(&answer.body);
-    let html = answer.header("content-type").is_some_and(|kind| kind.to_ascii_lowercase().contains("html"))
-        || (json.is_err() && answer.body.trim_ascii_start().starts_with(b"<!"));
-    if html && matches!(answer.status, 200..=399 | 404) && check.ok.is_none() {
+    if is_page(answer) && matches!(answer.status, 200..=399 | 404) && check.ok.is_none() {
         return Some(problem!(Failed, "auth.check.page", vendor = vendor, host = host, status = answer.status));
     }
     let said = link.client.judge(&check.method, answer);
@@ -150,6 +151,12 @@ fn judge(link: &Link, check: &Check, answer: &Answer) -> Option<Problem> {
     Some(Problem { next_step: advice.to_owned(), ..said })
 }
 
+/// Whether an answer is a page for browsers: a sign-in form, a proxy's notice.
+fn is_page(answer: &Answer) -> bool {
+    answer.header("content-type").is_some_and(|kind| kind.to_ascii_lowercase().contains("html"))
+        || answer.body.trim_ascii_start().get(..9).is_some_and(|start| start.eq_ignore_ascii_case(b"<!doctype"))
+}
+
 /// A connector without a request to make: a file is looked at; a token that was obtained is a proof of its own.
 fn without_request(link: &Link) -> Result<Tested, Problem> {
     let subject = &link.subject;
@@ -164,8 +171,8 @@ fn without_request(link: &Link) -> Result<Tested, Problem> {
         problem,
     };
     if let Some(resource) = subject.connector.resources.iter().find(|resource| resource.format == Format::File) {
-        let path = template::render(&resource.path, &subject.context)?;
-        let shown = clean::line(&path, 200);
+        let path = crate::vendor::expand(&template::render(&resource.path, &subject.context)?);
+        let shown = clean::line(&path.display().to_string(), 200);
         let opened = std::fs::File::open(&path).and_then(|file| file.metadata());
         return Ok(match opened {
             Ok(metadata) if metadata.is_file() => {

@@ -30,8 +30,8 @@ use Place::{Index, Key};
 macro_rules! words {
     ($key:literal $(, $name:ident = $value:expr)* $(,)?) => {
         (
-            $crate::words::filled(const { $crate::words::id(concat!("catalog.fault.", $key, ".what")) }, &[$((stringify!($name), &$value as &dyn ::std::fmt::Display)),*]),
-            $crate::words::filled(const { $crate::words::id(concat!("catalog.fault.", $key, ".mend")) }, &[$((stringify!($name), &$value as &dyn ::std::fmt::Display)),*]),
+            $crate::words::filled(const { $crate::words::id(concat!($key, ".what")) }, &[$((stringify!($name), &$value as &dyn ::std::fmt::Display)),*]),
+            $crate::words::filled(const { $crate::words::id(concat!($key, ".mend")) }, &[$((stringify!($name), &$value as &dyn ::std::fmt::Display)),*]),
         )
     };
 }
@@ -41,11 +41,11 @@ fn fault(line: usize, (what, mend): (String, String)) -> DefinitionFault {
 }
 
 pub fn unreadable(reason: &str) -> DefinitionFault {
-    fault(1, words!("unreadable", reason = reason))
+    fault(1, words!("catalog.fault.unreadable", reason = reason))
 }
 
 pub fn syntax(line: usize, message: &str) -> DefinitionFault {
-    fault(line, words!("syntax", reason = clean::line(message, 200)))
+    fault(line, words!("catalog.fault.syntax", reason = clean::line(message, 200)))
 }
 
 /// An error of deserialization, whose message is serde's.
@@ -54,16 +54,16 @@ pub fn shape(line: usize, message: &str) -> DefinitionFault {
     if message.starts_with("unknown field") {
         let known = message.split_once("expected").map_or("", |(_, rest)| rest.trim_start_matches([' ', 'o', 'n', 'e', 'f']));
         let known = clean::line(&known.replace('`', ""), 400);
-        return fault(line, words!("unknown_key", key = quoted(message), known = known));
+        return fault(line, words!("catalog.fault.unknown_key", key = quoted(message), known = known));
     }
     if message.starts_with("missing field") {
-        return fault(line, words!("missing_key", key = quoted(message)));
+        return fault(line, words!("catalog.fault.missing_key", key = quoted(message)));
     }
-    fault(line, words!("shape", reason = clean::line(message, 200)))
+    fault(line, words!("catalog.fault.shape", reason = clean::line(message, 200)))
 }
 
 pub fn wrong_id(text: &str, id: &str, file: &str) -> DefinitionFault {
-    fault(Lines::new(text).line(&[Key("id")]), words!("file_name", id = clean::line(id, 80), file = clean::line(file, 80)))
+    fault(Lines::new(text).line(&[Key("id")]), words!("catalog.fault.file_name", id = clean::line(id, 80), file = clean::line(file, 80)))
 }
 
 /// Everything that is wrong with a definition. `stem` is the file's name without `.toml`; `path` judges a path into a record.
@@ -108,22 +108,22 @@ impl<'c> Check<'c> {
     fn all(&mut self, stem: &str) {
         let c = self.connector;
         if c.schema != 1 {
-            report!(self, [Key("schema")], "schema", found = c.schema);
+            report!(self, [Key("schema")], "catalog.fault.schema", found = c.schema);
         }
         if !is_id(&c.id) {
-            report!(self, [Key("id")], "bad_id", id = short(&c.id));
+            report!(self, [Key("id")], "catalog.fault.bad_id", id = short(&c.id));
         } else if c.id != stem {
-            report!(self, [Key("id")], "file_name", id = short(&c.id), file = short(stem));
+            report!(self, [Key("id")], "catalog.fault.file_name", id = short(&c.id), file = short(stem));
         }
         if c.name.trim().is_empty() {
-            report!(self, [Key("name")], "empty", key = "name");
+            report!(self, [Key("name")], "catalog.fault.empty", key = "name");
         }
         self.inputs(&[], &c.inputs);
         if c.auth.is_empty() {
-            report!(self, [Key("auth")], "no_method");
+            report!(self, [Key("auth")], "catalog.fault.no_method");
         }
         if c.auth.values().filter(|method| method.default).count() > 1 {
-            report!(self, [Key("auth")], "defaults");
+            report!(self, [Key("auth")], "catalog.fault.defaults");
         }
         for (key, method) in &c.auth {
             self.method(key, method);
@@ -132,7 +132,7 @@ impl<'c> Check<'c> {
         self.errors();
         self.checks();
         for (i, id) in twice(c.resources.iter().map(|resource| resource.id.as_str())) {
-            report!(self, [Key("resource"), Index(i), Key("id")], "twice", what = "resource", key = short(id));
+            report!(self, [Key("resource"), Index(i), Key("id")], "catalog.fault.twice", what = "resource", key = short(id));
         }
         for (i, resource) in c.resources.iter().enumerate() {
             self.resource(i, resource);
@@ -142,26 +142,26 @@ impl<'c> Check<'c> {
     fn inputs(&mut self, before: &[Place<'_>], inputs: &[Input]) {
         let at = |rest: &[Place<'c>]| -> Vec<Place<'_>> { before.iter().copied().chain([Key("input")]).chain(rest.iter().copied()).collect() };
         for (i, key) in twice(inputs.iter().map(|input| input.key.as_str())) {
-            report!(self, at(&[Index(i), Key("key")]), "twice", what = "input", key = short(key));
+            report!(self, at(&[Index(i), Key("key")]), "catalog.fault.twice", what = "input", key = short(key));
         }
         for (i, one) in inputs.iter().enumerate() {
             let key = short(&one.key);
             let word = |s: &str| s.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_') && !s.is_empty();
             if !word(&one.key) {
-                report!(self, at(&[Index(i), Key("key")]), "bad_key", key = key);
+                report!(self, at(&[Index(i), Key("key")]), "catalog.fault.bad_key", key = key);
             }
             if one.label.trim().is_empty() {
-                report!(self, at(&[Index(i), Key("label")]), "empty", key = "label");
+                report!(self, at(&[Index(i), Key("label")]), "catalog.fault.empty", key = "label");
             }
             if one.help.trim().is_empty() {
-                report!(self, at(&[Index(i), Key("help")]), "no_help", key = key);
+                report!(self, at(&[Index(i), Key("help")]), "catalog.fault.no_help", key = key);
             }
             if one.secret && one.default.is_some() {
-                report!(self, at(&[Index(i), Key("default")]), "secret_default", key = key);
+                report!(self, at(&[Index(i), Key("default")]), "catalog.fault.secret_default", key = key);
             }
             let pattern = match one.pattern.as_deref().map(input::pattern) {
                 Some(Err(_)) => {
-                    report!(self, at(&[Index(i), Key("pattern")]), "pattern", key = key);
+                    report!(self, at(&[Index(i), Key("pattern")]), "catalog.fault.pattern", key = key);
                     None
                 }
                 Some(Ok(regex)) => Some(regex),
@@ -172,15 +172,15 @@ impl<'c> Check<'c> {
                     || (pattern.as_ref().is_none_or(|regex| regex.is_match(value))
                         && (one.options.is_empty() || one.options.iter().any(|o| o == value)));
                 if !fits {
-                    report!(self, at(&[Index(i), Key(name)]), "does_not_fit", key = key, name = name);
+                    report!(self, at(&[Index(i), Key(name)]), "catalog.fault.does_not_fit", key = key, name = name);
                 }
             }
             for (w, warning) in one.warnings.iter().enumerate() {
                 if input::pattern(&warning.pattern).is_err() {
-                    report!(self, at(&[Index(i), Key("warning"), Index(w), Key("pattern")]), "pattern", key = key);
+                    report!(self, at(&[Index(i), Key("warning"), Index(w), Key("pattern")]), "catalog.fault.pattern", key = key);
                 }
                 if warning.message.trim().is_empty() {
-                    report!(self, at(&[Index(i), Key("warning"), Index(w), Key("message")]), "empty", key = "message");
+                    report!(self, at(&[Index(i), Key("warning"), Index(w), Key("message")]), "catalog.fault.empty", key = "message");
                 }
             }
         }
@@ -190,7 +190,7 @@ impl<'c> Check<'c> {
         let here = [Key("auth"), Key(name)];
         let at = |rest: &[Place<'c>]| -> Vec<Place<'_>> { here.iter().copied().chain(rest.iter().copied()).collect() };
         if method.name.trim().is_empty() {
-            report!(self, at(&[Key("name")]), "empty", key = "name");
+            report!(self, at(&[Key("name")]), "catalog.fault.empty", key = "name");
         }
         self.inputs(&here, &method.inputs);
         let known = self.connector.inputs_for(name);
@@ -205,7 +205,7 @@ impl<'c> Check<'c> {
             ("revoke_url", &method.revoke_url, false),
         ] {
             if needed && list.is_empty() && !has(key) {
-                report!(self, here, "no_address", key = key, method = short(name));
+                report!(self, here, "catalog.fault.no_address", key = key, method = short(name));
             }
             for one in list {
                 self.address(&at(&[Key(key)]), one, &names);
@@ -216,7 +216,7 @@ impl<'c> Check<'c> {
         }
         for (request, params) in &method.params {
             if !["authorize", "token", "refresh"].contains(&request.as_str()) {
-                report!(self, at(&[Key("params")]), "params", request = short(request));
+                report!(self, at(&[Key("params")]), "catalog.fault.params", request = short(request));
             }
             for value in params.values() {
                 self.template(&at(&[Key("params")]), value, &names);
@@ -224,22 +224,22 @@ impl<'c> Check<'c> {
         }
         let scope_ids: BTreeSet<&str> = method.scopes.catalog.iter().map(|scope| scope.id.as_str()).collect();
         for (i, id) in twice(method.scopes.catalog.iter().map(|scope| scope.id.as_str())) {
-            report!(self, at(&[Key("scopes"), Key("catalog"), Index(i)]), "twice", what = "scope", key = short(id));
+            report!(self, at(&[Key("scopes"), Key("catalog"), Index(i)]), "catalog.fault.twice", what = "scope", key = short(id));
         }
         for (i, scope) in method.scopes.catalog.iter().enumerate() {
             if scope.meaning.trim().is_empty() {
-                report!(self, at(&[Key("scopes"), Key("catalog"), Index(i)]), "no_meaning", scope = short(&scope.id));
+                report!(self, at(&[Key("scopes"), Key("catalog"), Index(i)]), "catalog.fault.no_meaning", scope = short(&scope.id));
             }
         }
         for scope in &method.scopes.default {
             self.template(&at(&[Key("scopes"), Key("default")]), scope, &names);
             if !scope_ids.is_empty() && !scope_ids.contains(scope.as_str()) {
-                report!(self, at(&[Key("scopes"), Key("default")]), "unknown_scope", scope = short(scope));
+                report!(self, at(&[Key("scopes"), Key("default")]), "catalog.fault.unknown_scope", scope = short(scope));
             }
         }
         for (key, value) in [("access", &method.lifetime.access), ("refresh", &method.lifetime.refresh)] {
             if value.as_ref().is_some_and(|value| value.parse::<jiff::Span>().is_err()) {
-                report!(self, at(&[Key("lifetime"), Key(key)]), "duration", value = short(value.as_deref().unwrap_or_default()));
+                report!(self, at(&[Key("lifetime"), Key(key)]), "catalog.fault.duration", value = short(value.as_deref().unwrap_or_default()));
             }
         }
         let response = &method.response;
@@ -254,33 +254,38 @@ impl<'c> Check<'c> {
         match method.kind {
             AuthKind::OAuth2Code | AuthKind::ClientCredentials => {
                 if !has("client_id") {
-                    report!(self, here, "no_input", method = short(name), key = "client_id");
+                    report!(self, here, "catalog.fault.no_input", method = short(name), key = "client_id");
                 }
                 let needs_secret = method.kind == AuthKind::ClientCredentials || method.client_auth != ClientAuth::None;
                 if needs_secret && !secret("client_secret") {
-                    report!(self, here, "no_secret", method = short(name), key = "client_secret");
+                    report!(self, here, "catalog.fault.no_secret", method = short(name), key = "client_secret");
                 }
             }
             AuthKind::ApiKey | AuthKind::Bearer => {
                 let default = if method.kind == AuthKind::ApiKey { "api_key" } else { "token" };
                 let key = method.placement.input.as_deref().unwrap_or(default);
                 if !secret(key) {
-                    report!(self, here, "no_secret", method = short(name), key = short(key));
+                    report!(self, here, "catalog.fault.no_secret", method = short(name), key = short(key));
+                }
+                for (key, value) in [("header", &method.placement.header), ("query", &method.placement.query), ("prefix", &method.placement.prefix)] {
+                    if let Some(value) = value {
+                        self.template(&at(&[Key("placement"), Key(key)]), value, &names);
+                    }
                 }
                 if method.placement.header.is_some() && method.placement.query.is_some() {
-                    report!(self, at(&[Key("placement")]), "placement");
+                    report!(self, at(&[Key("placement")]), "catalog.fault.placement");
                 }
             }
             AuthKind::Basic => {
                 for (key, value) in [("username", &method.username), ("password", &method.password)] {
                     match value {
                         Some(value) => self.template(&at(&[Key(key)]), value, &names),
-                        None if !has(key) => report!(self, here, "no_input", method = short(name), key = key),
+                        None if !has(key) => report!(self, here, "catalog.fault.no_input", method = short(name), key = key),
                         None => {}
                     }
                 }
                 if !known.iter().any(|input| input.secret) {
-                    report!(self, here, "no_secret", method = short(name), key = "password");
+                    report!(self, here, "catalog.fault.no_secret", method = short(name), key = "password");
                 }
             }
             AuthKind::None => {}
@@ -288,7 +293,7 @@ impl<'c> Check<'c> {
         let only_files = !self.connector.resources.is_empty() && self.connector.resources.iter().all(|r| r.format == Format::File);
         let tested = self.connector.checks.iter().any(|check| check.auth.is_empty() || check.auth.iter().any(|a| a == name));
         if !tested && !(only_files && method.kind == AuthKind::None) {
-            report!(self, here, "no_check", method = short(name));
+            report!(self, here, "catalog.fault.no_check", method = short(name));
         }
     }
 
@@ -314,24 +319,24 @@ impl<'c> Check<'c> {
         let relative = |path: &str| !path.starts_with("https://") && !path.starts_with("http://");
         let needs = c.checks.iter().any(|check| relative(&check.path)) || c.resources.iter().any(|r| r.format == Format::Json && relative(&r.path));
         if needs && c.request.base_url.is_empty() && !names.contains("input.base_url") {
-            report!(self, [Key("request"), Key("base_url")], "no_base");
+            report!(self, [Key("request"), Key("base_url")], "catalog.fault.no_base");
         }
         if c.limit.requests.is_some() != c.limit.per.is_some()
             || c.limit.per == Some(0)
             || c.limit.requests == Some(0)
             || c.limit.concurrency == Some(0)
         {
-            report!(self, [Key("limit")], "limit");
+            report!(self, [Key("limit")], "catalog.fault.limit");
         }
     }
 
     fn errors(&mut self) {
         for (i, rule) in self.connector.errors.iter().enumerate() {
             if rule.status.is_none() && rule.when.is_none() {
-                report!(self, [Key("error"), Index(i)], "rule");
+                report!(self, [Key("error"), Index(i)], "catalog.fault.rule");
             }
             if rule.status.is_some_and(|status| !(100..=599).contains(&status)) {
-                report!(self, [Key("error"), Index(i), Key("status")], "status");
+                report!(self, [Key("error"), Index(i), Key("status")], "catalog.fault.status");
             }
             if let Some(when) = &rule.when {
                 self.expression(&[Key("error"), Index(i), Key("when")], when);
@@ -350,14 +355,14 @@ impl<'c> Check<'c> {
                 self.template(&[at[0], at[1], Key("query")], value, &names);
             }
             if check.proves.trim().is_empty() {
-                report!(self, [at[0], at[1], Key("proves")], "empty", key = "proves");
+                report!(self, [at[0], at[1], Key("proves")], "catalog.fault.empty", key = "proves");
             }
             if let Some(ok) = &check.ok {
                 self.expression(&[at[0], at[1], Key("ok")], ok);
             }
             for method in &check.auth {
                 if !connector.auth.contains_key(method) {
-                    report!(self, [at[0], at[1], Key("auth")], "unknown_method", method = short(method));
+                    report!(self, [at[0], at[1], Key("auth")], "catalog.fault.unknown_method", method = short(method));
                 }
             }
         }
@@ -368,17 +373,17 @@ impl<'c> Check<'c> {
         let here = [Key("resource"), Index(i)];
         let at = |key: &'static str| [here[0], here[1], Key(key)];
         if resource.id.is_empty() || !resource.id.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'_') {
-            report!(self, at("id"), "bad_id", id = short(&resource.id));
+            report!(self, at("id"), "catalog.fault.bad_id", id = short(&resource.id));
         }
         if resource.name.trim().is_empty() {
-            report!(self, at("name"), "empty", key = "name");
+            report!(self, at("name"), "catalog.fault.empty", key = "name");
         }
         if resource.key.trim().is_empty() {
-            report!(self, at("key"), "no_key", resource = short(&resource.id));
+            report!(self, at("key"), "catalog.fault.no_key", resource = short(&resource.id));
         } else {
             self.record_path(&at("key"), &resource.key);
             if !resource.fields.is_empty() && !resource.fields.iter().any(|field| field.path == resource.key) {
-                report!(self, at("key"), "key_not_listed", key = short(&resource.key));
+                report!(self, at("key"), "catalog.fault.key_not_listed", key = short(&resource.key));
             }
         }
         self.http_method(&at("method"), &resource.method);
@@ -390,16 +395,16 @@ impl<'c> Check<'c> {
         if let Some(active) = &resource.active {
             self.template_path(&[here[0], here[1], Key("active"), Key("path")], &active.path, &names);
             if active.values.is_empty() {
-                report!(self, [here[0], here[1], Key("active"), Key("values")], "empty", key = "values");
+                report!(self, [here[0], here[1], Key("active"), Key("values")], "catalog.fault.empty", key = "values");
             }
         }
         for (f, path) in twice(resource.fields.iter().map(|field| field.path.as_str())) {
-            report!(self, [here[0], here[1], Key("field"), Index(f), Key("path")], "twice", what = "field", key = short(path));
+            report!(self, [here[0], here[1], Key("field"), Index(f), Key("path")], "catalog.fault.twice", what = "field", key = short(path));
         }
         for (f, field) in resource.fields.iter().enumerate() {
             self.record_path(&[here[0], here[1], Key("field"), Index(f), Key("path")], &field.path);
             if field.label.trim().is_empty() {
-                report!(self, [here[0], here[1], Key("field"), Index(f), Key("label")], "empty", key = "label");
+                report!(self, [here[0], here[1], Key("field"), Index(f), Key("label")], "catalog.fault.empty", key = "label");
             }
         }
         self.paging(&at("paging"), &resource.paging, &names);
@@ -410,10 +415,10 @@ impl<'c> Check<'c> {
             Some(by) => {
                 self.template(&at("paging_by"), by, &names);
                 if resource.pagings.is_empty() || resource.paging != Paging::None {
-                    report!(self, at("paging_by"), "paging_by");
+                    report!(self, at("paging_by"), "catalog.fault.paging_by");
                 }
             }
-            None if !resource.pagings.is_empty() => report!(self, at("pagings"), "paging_by"),
+            None if !resource.pagings.is_empty() => report!(self, at("pagings"), "catalog.fault.paging_by"),
             None => {}
         }
     }
@@ -435,7 +440,7 @@ impl<'c> Check<'c> {
             Paging::Scim { size } => (vec![], vec![], Some(*size)),
         };
         if sizes == Some(0) {
-            report!(self, at.to_vec(), "size");
+            report!(self, at.to_vec(), "catalog.fault.size");
         }
         for param in params {
             self.template(at, param, names);
@@ -447,19 +452,19 @@ impl<'c> Check<'c> {
 
     fn http_method(&mut self, at: &[Place<'_>], method: &str) {
         if !["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD"].contains(&method) {
-            report!(self, at.to_vec(), "http_method", method = short(method));
+            report!(self, at.to_vec(), "catalog.fault.http_method", method = short(method));
         }
     }
 
     fn expression(&mut self, at: &[Place<'_>], expression: &str) {
         if let Err(reason) = template::check_expression(expression) {
-            report!(self, at.to_vec(), "expression", expression = short(expression), reason = reason);
+            report!(self, at.to_vec(), "catalog.fault.expression", expression = short(expression), reason = reason);
         }
     }
 
     fn record_path(&mut self, at: &[Place<'_>], path: &str) {
         if let Err(reason) = (self.path)(path) {
-            report!(self, at.to_vec(), "path", path = short(path), reason = clean::line(&reason, 120));
+            report!(self, at.to_vec(), "catalog.fault.path", path = short(path), reason = clean::line(&reason, 120));
         }
     }
 
@@ -475,13 +480,13 @@ impl<'c> Check<'c> {
     /// The names a template uses must be known: inputs, address settings, captured values.
     fn template(&mut self, at: &[Place<'_>], text: &str, names: &BTreeSet<String>) {
         match template::names(text) {
-            Err(reason) => report!(self, at.to_vec(), "template", template = short(text), reason = reason),
+            Err(reason) => report!(self, at.to_vec(), "catalog.fault.template", template = short(text), reason = reason),
             Ok(used) => {
                 for name in used {
                     let setting = name.strip_prefix("input.").is_some_and(|key| addresses::SETTINGS.contains(&key));
                     let found = name.starts_with("found.") && self.captured(&name);
                     if !names.contains(&name) && !setting && !found {
-                        report!(self, at.to_vec(), "unknown_name", name = short(&name), template = short(text));
+                        report!(self, at.to_vec(), "catalog.fault.unknown_name", name = short(&name), template = short(text));
                     }
                 }
             }
@@ -497,7 +502,7 @@ impl<'c> Check<'c> {
         self.template(at, text, names);
         let ok = if template::is_plain(text) { addresses::check("", text).is_ok() } else { text.starts_with("https://") || text.starts_with("{{") };
         if !ok {
-            report!(self, at.to_vec(), "address", url = short(text));
+            report!(self, at.to_vec(), "catalog.fault.address", url = short(text));
         }
     }
 }

@@ -334,7 +334,7 @@ pub struct Lifetime {
     pub refresh: Option<String>,
 }
 
-/// Where an API key travels. Without a header and a query name: `Authorization: Bearer KEY`.
+/// Where an API key travels. Without a header and a query name: `Authorization: Bearer KEY`. The texts may be templates.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Placement {
@@ -355,6 +355,7 @@ pub struct Placement {
 pub struct RequestDefaults {
     #[serde(default, deserialize_with = "one_or_many")]
     pub base_url: Vec<String>,
+    /// A header or query value that comes out empty is not sent.
     #[serde(default)]
     pub headers: IndexMap<String, String>,
     #[serde(default)]

@@ -178,7 +178,10 @@ impl Client {
         let mut defaults = Vec::new();
         for (name, value) in &connector.request.query {
             if query.iter().all(|(given, _)| given != name) {
-                defaults.push((name.clone(), rendered(value, context)?));
+                let value = rendered(value, context)?;
+                if !value.is_empty() {
+                    defaults.push((name.clone(), value));
+                }
             }
         }
         if !defaults.is_empty() || !query.is_empty() {
@@ -286,7 +289,11 @@ impl Client {
         let mut headers = HeaderMap::new();
         headers.insert(reqwest::header::ACCEPT, HeaderValue::from_static("application/json"));
         for (name, value) in &connector.request.headers {
-            put(&mut headers, name, &rendered(value, context)?, false, vendor)?;
+            // Without a value there is no header: an optional input can steer it.
+            let value = rendered(value, context)?;
+            if !value.is_empty() {
+                put(&mut headers, name, &value, false, vendor)?;
+            }
         }
         for (name, value) in &attached.headers {
             put(&mut headers, name, value.expose(), true, vendor)?;

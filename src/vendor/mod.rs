@@ -7,3 +7,5 @@ pub mod http;
 mod paging;
 pub mod rules;
 pub mod source;
+
+pub(crate) use files::expand;

@@ -17,7 +17,7 @@ use super::client::{self, Answer, Ask, Client, rendered};
 use super::files;
 use super::http;
 use super::paging::{Facts, Fault, Pager, Seen, Turn};
-use crate::catalog::template::Context;
+use crate::catalog::{self, template::Context};
 use crate::mapping::path::Path;
 use crate::mapping::projection::{Projection, Records, Row};
 use crate::model::{Connector, Format, Problem, Progress, RecordError, Resource, Sink};
@@ -193,6 +193,7 @@ impl Reader {
         sink: &Sink,
         cancel: CancellationToken,
     ) -> Result<Self, Problem> {
+        let resource = &catalog::resource(resource, context)?;
         if resource.format == Format::File {
             let path = files::expand(&rendered(&resource.path, context)?);
             return Ok(Self::File(FileRead { path, projection, cancel, vendor: connector.name.clone() }));
@@ -219,7 +220,7 @@ impl Reader {
                 beside.push(path(wanted)?);
             }
         }
-        let query = resource.query.iter().map(|(name, value)| Ok((name.clone(), rendered(value, context)?))).collect::<Result<Vec<_>, Problem>>()?;
+        let query: Vec<(String, String)> = resource.query.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
         let base = client.address(&resource.path, &query)?;
         let counts = Arc::new(Counts::new());
         let turn = Some(Turn::Params(pager.first()));

@@ -2,4 +2,8 @@
 
 mod console;
 mod faults;
+mod oauth_faults;
+mod oidc;
+mod peers;
 mod pty;
+mod vault;

@@ -123,7 +123,8 @@ impl Pty {
     }
 
     pub fn resize(&self, columns: u16, rows: u16) {
-        self.shared.0.lock().expect("not poisoned").parser.screen_mut().set_size(rows, columns);
+        // A fresh screen: the program has to draw everything again anyway, and the emulator loses its way after a screen of one cell.
+        self.shared.0.lock().expect("not poisoned").parser = vt100::Parser::new_with_callbacks(rows, columns, 0, Seen::default());
         let size = PtySize { rows, cols: columns, pixel_width: 0, pixel_height: 0 };
         self.master.as_ref().expect("the terminal is open").resize(size).expect("resized");
     }

@@ -1,0 +1,64 @@
+// An OpenID-certified provider on a free port of 127.0.0.1, with an API of its own that takes its tokens.
+// Prints one line of JSON when it listens; ends when its standard input does.
+import http from 'node:http';
+import Provider from 'oidc-provider';
+
+const granted = {};
+const server = http.createServer();
+server.listen(0, '127.0.0.1', () => {
+  const issuer = `http://127.0.0.1:${server.address().port}`;
+  const redirect_uris = ['http://127.0.0.1/callback'];
+  const code = { application_type: 'native', redirect_uris, grant_types: ['authorization_code', 'refresh_token'], response_types: ['code'] };
+  const own = { redirect_uris: [], response_types: [], grant_types: ['client_credentials'] };
+  const provider = new Provider(issuer, {
+    clients: [
+      { ...code, client_id: 'native', token_endpoint_auth_method: 'none' },
+      { ...code, client_id: 'web', client_secret: 'web-secret', token_endpoint_auth_method: 'client_secret_post' },
+      { ...own, client_id: 'svc', client_secret: 'svc-secret', token_endpoint_auth_method: 'client_secret_post' },
+      { ...own, client_id: 'svc basic', client_secret: 'a:b c/+%&=~', token_endpoint_auth_method: 'client_secret_basic' },
+    ],
+    findAccount: async (_, sub) => ({ accountId: sub, claims: async () => ({ sub }) }),
+    scopes: ['openid', 'offline_access', 'members:read'],
+    pkce: { required: () => true },
+    rotateRefreshToken: true,
+    cookies: { keys: ['test'] },
+    features: { devInteractions: { enabled: true }, clientCredentials: { enabled: true }, revocation: { enabled: true } },
+    ttl: { Interaction: 600, Session: 600, Grant: 3600, AccessToken: 3600, ClientCredentials: 3600, RefreshToken: 86400 },
+  });
+  provider.on('grant.success', (ctx) => {
+    const type = ctx.oidc.params.grant_type;
+    granted[type] = (granted[type] ?? 0) + 1;
+  });
+
+  const living = { access: new Set(), refresh: new Set() };
+  for (const kind of ['access_token', 'client_credentials']) provider.on(`${kind}.saved`, (token) => living.access.add(token));
+  provider.on('refresh_token.saved', (token) => living.refresh.add(token));
+  const end = async (tokens) => {
+    for (const token of tokens) await token.destroy();
+    tokens.clear();
+  };
+  const say = (response, status, body) => {
+    response.writeHead(status, { 'content-type': 'application/json' });
+    response.end(JSON.stringify(body));
+  };
+  const handle = provider.callback();
+  server.on('request', async (request, response) => {
+    const path = request.url.split('?')[0];
+    if (path === '/api/whoami') {
+      const value = (request.headers.authorization ?? '').replace(/^Bearer /, '');
+      const token = (await provider.AccessToken.find(value)) ?? (await provider.ClientCredentials.find(value));
+      if (!token) return say(response, 401, { error: 'invalid_token', error_description: 'unknown or ended' });
+      return say(response, 200, { sub: token.accountId ?? null, client: token.clientId, scope: token.scope ?? '' });
+    }
+    // For the tests: tokens end early, as when an administrator ends sessions, or all access.
+    if (path === '/control/end-access' || path === '/control/end-all') {
+      await end(living.access);
+      if (path === '/control/end-all') await end(living.refresh);
+      return say(response, 200, {});
+    }
+    if (path === '/control/granted') return say(response, 200, granted);
+    return handle(request, response);
+  });
+  console.log(JSON.stringify({ issuer }));
+});
+process.stdin.resume().on('end', () => process.exit(0));
