@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use intertie::cli::{self, Next};
 use intertie::model::Problem;
-use intertie::ops::demo;
+use intertie::ops::{Config, demo};
 use intertie::tui;
 
 fn main() -> ExitCode {
@@ -13,7 +13,7 @@ fn main() -> ExitCode {
     let ended = match cli::start(&arguments) {
         Next::Exit(code) => return ExitCode::from(code),
         Next::Console(workspace) => tui::run(workspace, tui::Options::default()),
-        Next::Demo => practise(),
+        Next::Demo(config) => practise(config),
     };
     match ended {
         Ok(()) => ExitCode::SUCCESS,
@@ -22,8 +22,8 @@ fn main() -> ExitCode {
 }
 
 /// The console beside the practice vendor, which lives as long as its runtime and the demo do.
-fn practise() -> Result<(), Problem> {
+fn practise(config: Config) -> Result<(), Problem> {
     let runtime = cli::runtime()?;
-    let demo = Arc::new(runtime.block_on(demo::start())?);
+    let demo = Arc::new(runtime.block_on(demo::start(config))?);
     tui::run(demo.workspace.clone(), tui::Options { demo: Some(demo) })
 }

@@ -158,22 +158,23 @@ fn progress_line(progress: &Progress) -> String {
     parts.join(" · ")
 }
 
-/// The workspace that flags, environment or XDG directories name, with its configuration.
+/// The workspace that flag, environment or XDG directory name, with its configuration.
 pub fn open(global: &Global) -> Result<Workspace> {
-    let home = directories::ProjectDirs::from("", "", "intertie");
     let dir = match global.workspace.clone().or_else(|| variable("INTERTIE_WORKSPACE").map(PathBuf::from)) {
         Some(dir) => dir,
-        None => home.as_ref().map(|dirs| dirs.data_dir().join("default")).ok_or_else(|| problem!(Usage, "cli.no_home"))?,
+        None => directories::ProjectDirs::from("", "", "intertie").ok_or_else(|| problem!(Usage, "cli.no_home"))?.data_dir().join("default"),
     };
     let dir = std::path::absolute(&dir).unwrap_or(dir);
-    let config = match global.config.clone().or_else(|| variable("INTERTIE_CONFIG").map(PathBuf::from)) {
-        Some(file) => read_config(&file)?.ok_or_else(|| problem!(Usage, "cli.config.missing", file = shown(&file)))?,
-        None => match home {
-            Some(dirs) => read_config(&dirs.config_dir().join("config.toml"))?.unwrap_or_default(),
-            None => Config::default(),
-        },
-    };
-    Ok(Workspace::open(&dir, config))
+    Ok(Workspace::open(&dir, config(global)?))
+}
+
+/// The configuration that flag, environment or XDG directory name.
+pub fn config(global: &Global) -> Result<Config> {
+    if let Some(file) = global.config.clone().or_else(|| variable("INTERTIE_CONFIG").map(PathBuf::from)) {
+        return read_config(&file)?.ok_or_else(|| problem!(Usage, "cli.config.missing", file = shown(&file)));
+    }
+    let file = directories::ProjectDirs::from("", "", "intertie").map(|dirs| dirs.config_dir().join("config.toml"));
+    Ok(file.map(|file| read_config(&file)).transpose()?.flatten().unwrap_or_default())
 }
 
 /// An environment variable that says something.

@@ -14,9 +14,6 @@ use crate::ops::{Result, connectors, credentials};
 use crate::words::clean;
 use crate::{problem, t};
 
-/// Settings of every credential that replace the connector's addresses.
-const ADDRESSES: [&str; 6] = ["base_url", "authorize_url", "token_url", "refresh_url", "revoke_url", "issuer"];
-
 #[derive(Subcommand)]
 pub enum Credential {
     #[command(about = t!("cli.credential.add"), after_help = t!("cli.credential.after"))]
@@ -408,8 +405,8 @@ fn fill(
     let named = answers.settings.keys().chain(answers.secrets.keys()).chain(given.set.iter().map(|(key, _)| key)).chain(&given.secret_stdin);
     for key in named {
         let input = inputs.iter().find(|input| input.key == *key);
-        if input.is_none() && !ADDRESSES.contains(&key.as_str()) {
-            let known = inputs.iter().map(|input| input.key.as_str()).chain(ADDRESSES).collect::<Vec<_>>().join(", ");
+        if input.is_none() && !credentials::settings().contains(&key.as_str()) {
+            let known = inputs.iter().map(|input| input.key.as_str()).chain(credentials::settings()).collect::<Vec<_>>().join(", ");
             return Err(problem!(Usage, "cli.credential.unknown_input", key = clean::line(key, 80), known = known));
         }
     }
@@ -418,6 +415,7 @@ fn fill(
         if secret(&key) {
             secrets.insert(key.clone(), ask::secret_by_reference(&key, &value)?);
         } else {
+            let value = inputs.iter().find(|input| input.key == key).map_or(value.clone(), |input| connectors::tidy_input(input, &value));
             draft.settings.insert(key, value);
         }
     }
@@ -470,7 +468,7 @@ fn question(input: &Input, kept: bool, draft: &mut CredentialDraft, secrets: &mu
                 [] => label.clone(),
                 options => format!("{label} ({})", options.join(", ")),
             };
-            let value = ask::text(&shown, input.default.as_deref())?;
+            let value = connectors::tidy_input(input, &ask::text(&shown, input.default.as_deref())?);
             if value.is_empty() && skippable {
                 return Ok(());
             }

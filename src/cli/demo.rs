@@ -4,7 +4,7 @@ use clap::Args;
 
 use super::output::{self, Table, Tone, cell, count};
 use super::{Context, labels};
-use crate::ops::{Result, demo};
+use crate::ops::{Config, Result, demo};
 use crate::t;
 use crate::words::number;
 
@@ -16,12 +16,15 @@ pub struct Demo {
 
 pub fn run(context: &Context) -> Result<u8> {
     let walked = context.wait(async |sink| {
-        let demo = demo::start().await?;
+        let demo = demo::start(Config::default()).await?;
         demo::walk(&demo, &sink).await
     })?;
     context.print(&walked, |walked| {
         for step in &walked.steps {
             output::line(&format!("{} {}", if step.ok { "✓" } else { "✗" }, step.name))?;
+            if let Some(problem) = &step.problem {
+                output::failure(problem, false);
+            }
         }
         output::line("")?;
         let mut table = Table::new(&[

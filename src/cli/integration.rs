@@ -176,7 +176,7 @@ fn set(context: &Context, integration: &mut model::Integration, wanted: Wanted) 
         integrations::set_source(&context.ws, integration, credential, wanted.resource.as_deref())?;
     }
     if let Some(kind) = wanted.kind {
-        integration.kind = kind;
+        integrations::set_kind(&context.ws, integration, kind)?;
     }
     if let Some(name) = wanted.saas_application {
         integration.saas_application = Some(name).filter(|name| !name.is_empty());

@@ -2,8 +2,8 @@
 
 use super::output::Tone;
 use crate::model::{
-    Action, AuthKind, ConnectorStatus, CredentialStatus, Every, Fate, FieldType, Installation, IntegrationKind, IntegrationState, Origin, Preference,
-    Reason, RunState, Schedule, Severity, Table,
+    AuthKind, ConnectorStatus, CredentialStatus, Every, Fate, FieldType, Installation, IntegrationKind, IntegrationState, Origin, Preference, Reason,
+    RunState, Schedule, Severity, Table,
 };
 use crate::t;
 
@@ -138,15 +138,6 @@ pub fn field_type(kind: FieldType) -> &'static str {
         FieldType::Boolean => t!("cli.type.boolean"),
         FieldType::Time => t!("cli.type.time"),
         FieldType::Email => t!("cli.type.email"),
-    }
-}
-
-pub fn action(action: Action) -> &'static str {
-    match action {
-        Action::AppRoleRead => t!("cli.action.app_role_read"),
-        Action::CsvAppUserUpload => t!("cli.action.csv_app_user_upload"),
-        Action::UpdateDataSourceUsers => t!("cli.action.update_data_source_users"),
-        Action::AppMembershipWrite => t!("cli.action.app_membership_write"),
     }
 }
 

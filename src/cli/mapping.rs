@@ -49,6 +49,11 @@ pub enum Mapping {
         #[arg(value_name = "FIELD", required = true, help = t!("cli.mapping.field"))]
         fields: Vec<String>,
     },
+    #[command(about = t!("cli.mapping.track"))]
+    Track {
+        #[arg(value_name = "INTEGRATION", help = t!("cli.arg.integration"))]
+        integration: String,
+    },
     #[command(about = t!("cli.mapping.add_field"))]
     AddField {
         #[arg(value_name = "INTEGRATION", help = t!("cli.arg.integration"))]
@@ -90,6 +95,11 @@ pub fn run(context: &Context, command: Mapping) -> Result<u8> {
                 }
                 mappings::unset(&mut integration, field);
             }
+            show(context, &integrations::save(ws, &integration)?)?;
+        }
+        Mapping::Track { integration } => {
+            let mut integration = integrations::get(ws, &integration)?;
+            mappings::add_tracking_fields(ws, &mut integration)?;
             show(context, &integrations::save(ws, &integration)?)?;
         }
         Mapping::AddField { integration, label, kind } => {

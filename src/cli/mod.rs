@@ -30,7 +30,7 @@ use clap::error::{ContextKind, ErrorKind};
 use clap::{ArgAction, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::model::Problem;
-use crate::ops::{Result, Workspace};
+use crate::ops::{Config, Result, Workspace};
 use crate::words::clean;
 use crate::{problem, t};
 use context::Context;
@@ -42,7 +42,7 @@ pub enum Next {
     /// Open the console on this workspace.
     Console(Workspace),
     /// Open the console on a throw-away workspace with the practice vendor.
-    Demo,
+    Demo(Config),
 }
 
 #[derive(Parser)]
@@ -133,8 +133,8 @@ pub fn start(arguments: &[OsString]) -> Next {
     let as_json = global.json;
     match command {
         None => console(&global),
-        Some(Command::Demo(demo)) if !demo.headless => match needs_terminal() {
-            Ok(()) => Next::Demo,
+        Some(Command::Demo(demo)) if !demo.headless => match needs_terminal().and_then(|()| context::config(&global)) {
+            Ok(config) => Next::Demo(config),
             Err(problem) => Next::Exit(done(Err(problem), as_json)),
         },
         Some(command) => Next::Exit(done(dispatch(&global, command), as_json)),

@@ -118,7 +118,7 @@ fn show(context: &Context, integration: &Integration) -> Result<()> {
         .collect();
     context.print(&rows, |_| {
         let mut titles = vec![t!("cli.column.entity")];
-        titles.extend(Action::ALL.map(labels::action));
+        titles.extend(Action::ALL.map(permissions::action_name));
         let mut table = Table::new(&titles);
         for row in &matrix {
             let name = match &row.entity {

@@ -8,7 +8,7 @@ use std::path::Path;
 use rustix::fs::{FlockOperation, flock};
 
 /// Held until dropped.
-pub(super) struct Lock {
+pub struct Lock {
     _file: File,
 }
 

@@ -25,6 +25,7 @@ use crate::store::{Store, StoreError, runs};
 use crate::vendor::source::{Page, Source};
 use crate::{problem, t};
 use load::{End, Loader};
+pub use lock::Lock;
 pub use take::Mapping;
 pub use tell::{missed, not_started};
 
@@ -170,16 +171,13 @@ fn stand(store: &Store, integration: &Integration, run: &Run, end: &End) -> Resu
     Ok(())
 }
 
-/// Only one process at a time stays to run what is due; `None` when another does.
-pub fn only_scheduler(store: &Store) -> Result<Option<Guard>, StoreError> {
-    Ok(lock::take(store.dir(), "schedule")?.map(Guard))
+/// Only one process at a time stays to run what is due, while it holds this; `None` when another does.
+pub fn only_scheduler(store: &Store) -> Result<Option<Lock>, StoreError> {
+    Ok(lock::take(store.dir(), "schedule")?)
 }
 
-/// What is held while scheduling.
-pub struct Guard(#[expect(dead_code, reason = "held, not read")] lock::Lock);
-
 /// Waits a moment for a lock that somebody holds only to look at it.
-async fn locked(store: &Store, integration: &str) -> Result<Option<lock::Lock>, Problem> {
+async fn locked(store: &Store, integration: &str) -> Result<Option<Lock>, Problem> {
     for _ in 0..20 {
         if let Some(lock) = lock::take(store.dir(), integration).map_err(StoreError::from)? {
             return Ok(Some(lock));

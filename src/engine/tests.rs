@@ -314,7 +314,7 @@ async fn records_of_another_integration_are_updated_and_left_alone_otherwise() {
 async fn one_run_at_a_time_and_a_cancel_reaches_it() {
     let bench = Arc::new(bench());
     let (started, mut reports) = mpsc::unbounded_channel();
-    let sink = Sink::new(move |progress| drop(started.send(progress.records)), crate::model::CancellationToken::new());
+    let sink = Sink::new(move |progress| started.send(progress.records).unwrap_or_default(), crate::model::CancellationToken::new());
     let first = tokio::spawn({
         let bench = bench.clone();
         let sink = sink.clone();

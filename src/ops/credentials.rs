@@ -22,6 +22,11 @@ use crate::{problem, t};
 /// The longest name, in characters.
 const LONGEST_NAME: usize = 80;
 
+/// The settings that every credential can have besides its inputs: addresses that replace the connector's own.
+pub fn settings() -> Vec<&'static str> {
+    addresses::SETTINGS.into_iter().chain([subject::ISSUER, subject::REDIRECT_URI]).collect()
+}
+
 /// Starts a draft; the connector's default method when none is named. Defaults of inputs are filled in.
 pub fn draft_new(ws: &Workspace, connector: &str, method: Option<&str>) -> Result<CredentialDraft> {
     let connector = ws.catalog().get(connector)?;

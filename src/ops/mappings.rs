@@ -247,8 +247,9 @@ pub fn parse(text: &str) -> Mapped {
     let text = text.trim();
     if let Some(constant) = text.strip_prefix('=') {
         Mapped::Constant(constant.to_owned())
-    } else if let Some(inner) = text.strip_prefix("{{").and_then(|rest| rest.strip_suffix("}}")) {
-        Mapped::Expression(inner.trim().to_owned())
+    } else if let Some(inner) = text.strip_prefix("{{") {
+        // Without its end it is still meant as an expression, and told to be a wrong one.
+        Mapped::Expression(inner.strip_suffix("}}").unwrap_or(inner).trim().to_owned())
     } else if text == "@credential" {
         Mapped::CredentialName
     } else if text == "@sync-time" {

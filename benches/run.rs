@@ -1,0 +1,245 @@
+//! How fast a run is: records a second from a vendor on loopback into the inventory, beside what its parts take alone.
+//!
+//! `cargo bench --bench run` takes 100,000 records; `cargo bench --bench run -- 1000000` a million.
+
+use std::collections::VecDeque;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures_util::future::BoxFuture;
+use intertie::catalog::template::Context;
+use intertie::engine::{self, Job, Mapping, Opened, Read};
+use intertie::mapping::compile::{Compiled, Spec, compile};
+use intertie::mapping::path::Path;
+use intertie::mapping::projection::{Projection, Row};
+use intertie::model::{
+    Connector, DataQuery, DestinationField, FieldMapping, FieldType, Integration, Mapped, Problem, Resource, Run, RunOptions, Sink, Sort, Table, Time,
+};
+use intertie::store::{Store, inventory};
+use intertie::vendor::client::Client;
+use intertie::vendor::source::{Page, Source};
+use serde_json::json;
+
+const PAGE: u64 = 1_000;
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    // Cargo passes `--bench`.
+    let n: u64 = std::env::args().filter_map(|argument| argument.replace('_', "").parse().ok()).next().unwrap_or(100_000);
+    let bodies: Arc<Vec<Vec<u8>>> = Arc::new((0..n.div_ceil(PAGE)).map(|page| body(page, n)).collect());
+    let bytes: usize = bodies.iter().map(Vec::len).sum();
+    println!("{n} records, {} bytes each, {PAGE} a page\n", bytes as u64 / n);
+    let address = serve(bodies.clone())?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let (connector, resource) = vendor(&address);
+
+    let fetch = runtime.block_on(async {
+        let client = client(&connector);
+        let started = Instant::now();
+        for page in 1..=bodies.len() {
+            client.send("GET", &format!("/members?page={page}"), &[], None, &Sink::none()).await.expect("an answer");
+        }
+        started.elapsed()
+    });
+    tell("fetch only", n, fetch, None);
+
+    let compiled = mapping();
+    let started = Instant::now();
+    let mut rows = 0;
+    for body in bodies.iter() {
+        let list = Path::parse("data").expect("a path");
+        rows += compiled.projection().body(body, Some(&list), &Projection::default()).expect("a body").rows.len() as u64;
+    }
+    assert_eq!(rows, n);
+    let parse = started.elapsed();
+    tell("parse only", n, parse, None);
+
+    let dir = tempfile::tempdir()?;
+    let store = Arc::new(Store::open(dir.path())?);
+    let (run, insert) = runtime.block_on(timed(&store, move |_, _| {
+        let take = Box::new(Mapping::new(mapping(), false));
+        Ok(Opened {
+            read: Box::new(Parsed { bodies: bodies.iter().cloned().collect(), projection: mapping().projection().clone(), number: 0 }),
+            take,
+        })
+    }));
+    assert_eq!(run.created, n);
+    tell("map and insert (parsed meanwhile)", n, insert, None);
+
+    let dir = tempfile::tempdir()?;
+    let store = Arc::new(Store::open(dir.path())?);
+    let parts = fetch.max(parse).max(insert);
+    for (what, fresh) in [("whole run, all new", true), ("whole run, all unchanged", false)] {
+        let (connector, resource) = (connector.clone(), resource.clone());
+        let (run, whole) = runtime.block_on(timed(&store, move |_, sink| {
+            let compiled = mapping();
+            let source =
+                Source::open(connector.clone(), &resource, &Context::default(), Some(client(&connector)), compiled.projection().clone(), sink)?;
+            Ok(Opened { read: Box::new(source), take: Box::new(Mapping::new(compiled, false)) })
+        }));
+        assert_eq!((run.created, run.unchanged), if fresh { (n, 0) } else { (0, n) }, "{run:?}");
+        tell(what, n, whole, Some(parts));
+    }
+    println!("\nviews of {n} people (first, then again)");
+    views(&store)
+}
+
+fn tell(what: &str, n: u64, time: Duration, beside: Option<Duration>) {
+    let ratio = beside.map_or_else(String::new, |beside| format!("  {:.2} × its slowest part", time.as_secs_f64() / beside.as_secs_f64()));
+    println!("{what:<36} {:>8.3} s  {:>10.0} records/s{ratio}", time.as_secs_f64(), n as f64 / time.as_secs_f64());
+}
+
+fn views(store: &Store) -> Result<(), Box<dyn std::error::Error>> {
+    let plain = DataQuery { limit: 50, ..DataQuery::default() };
+    let sort = |field: &str| Some(Sort { field: field.to_owned(), descending: false });
+    for (what, query) in [
+        ("first page", plain.clone()),
+        ("last page", DataQuery { offset: u64::MAX >> 1, ..plain.clone() }),
+        ("sorted by name", DataQuery { sort: sort("full_name"), ..plain.clone() }),
+        ("searched, few found", DataQuery { search: "person 99".to_owned(), ..plain.clone() }),
+        ("searched, all found", DataQuery { search: "example".to_owned(), ..plain.clone() }),
+        ("a condition", DataQuery { where_: Some("active = true and locale = fr-FR".to_owned()), ..plain.clone() }),
+    ] {
+        let ask = || {
+            let started = Instant::now();
+            let total = inventory::query(store, Table::People, &query).expect("a page").total;
+            (started.elapsed().as_secs_f64() * 1e3, total)
+        };
+        let ((first, total), (again, _)) = (ask(), ask());
+        println!("{what:<36} {first:>8.2} ms  {again:>8.2} ms  {total} records");
+    }
+    Ok(())
+}
+
+async fn timed(store: &Arc<Store>, open: impl FnOnce(&Run, &Sink) -> Result<Opened, Problem> + Send + 'static) -> (Run, Duration) {
+    let job = Job { integration: integration(), tables: &[Table::People], options: RunOptions::default(), share: 30 };
+    let started = Instant::now();
+    let run = engine::run(store, job, open, &Sink::none()).await.expect("a run");
+    assert!(run.problem.is_none(), "{:?}", run.problem);
+    (run, started.elapsed())
+}
+
+/// The bodies, parsed as they are asked for: what a source does, without the network.
+struct Parsed {
+    bodies: VecDeque<Vec<u8>>,
+    projection: Projection,
+    number: u64,
+}
+
+impl Read for Parsed {
+    fn next(&mut self) -> BoxFuture<'_, Result<Option<Page>, Problem>> {
+        Box::pin(async move {
+            let Some(body) = self.bodies.pop_front() else { return Ok(None) };
+            let list = Path::parse("data").expect("a path");
+            let records = self.projection.body(&body, Some(&list), &Projection::default()).expect("a body");
+            let mut rows = Vec::with_capacity(records.rows.len());
+            for (_, slots) in records.rows {
+                self.number += 1;
+                rows.push(Row { number: self.number, slots });
+            }
+            Ok(Some(Page { rows, bytes: body.len() as u64, requests: 1, ..Page::default() }))
+        })
+    }
+}
+
+const FIELDS: [(&str, &str, FieldType); 6] = [
+    ("email", "email", FieldType::Email),
+    ("full_name", "name", FieldType::Text),
+    ("external_id", "id", FieldType::Text),
+    ("locale", "locale", FieldType::Text),
+    ("time_zone", "time_zone", FieldType::Text),
+    ("verified", "verified", FieldType::Boolean),
+];
+
+fn mapping() -> Compiled {
+    let mappings: Vec<FieldMapping> =
+        FIELDS.iter().map(|(key, path, _)| FieldMapping { field: (*key).to_owned(), from: Mapped::Path((*path).to_owned()) }).collect();
+    let field = |(key, _, kind): &(&str, &str, FieldType)| {
+        let key = (*key).to_owned();
+        DestinationField { label: key.clone(), key, kind: *kind, mandatory: false, custom: false }
+    };
+    let fields: Vec<DestinationField> = FIELDS.iter().map(field).collect();
+    let spec =
+        Spec { mappings: &mappings, fields: &fields, saas_fields: None, filter: None, active: None, credential: "bench", sync_time: Time::now() };
+    compile(&spec).expect("mappings that compile")
+}
+
+fn integration() -> Integration {
+    serde_json::from_value(json!({
+        "id": "int_bench", "name": "Bench", "state": "active", "credential": "", "connector": "bench", "resource": "members", "kind": "user",
+        "installation": "local", "preference": "create_and_update", "deactivate": true, "contacts": [],
+        "schedule": {"every": "daily", "at": "02:00", "time_zone": "UTC"}, "sync_key": ["email"], "mappings": [],
+        "created": "2026-01-01T00:00:00Z", "changed": "2026-01-01T00:00:00Z"
+    }))
+    .expect("an integration")
+}
+
+fn vendor(address: &str) -> (Arc<Connector>, Resource) {
+    let connector: Connector = serde_json::from_value(json!({
+        "schema": 1, "id": "bench", "name": "Bench", "auth": {}, "request": {"base_url": address},
+        "resource": [{
+            "id": "members", "name": "Members", "kind": "users", "path": "/members", "records": "data", "key": "id",
+            "paging": {"kind": "page", "param": "page", "more": "has_more", "total": "total_count"}
+        }]
+    }))
+    .expect("a connector");
+    let resource = connector.resources[0].clone();
+    (Arc::new(connector), resource)
+}
+
+fn client(connector: &Arc<Connector>) -> Client {
+    Client::new(connector.clone(), Context::default(), None).expect("a client")
+}
+
+/// A page of members, shaped as Clickwrap's, with members that nobody maps.
+fn body(page: u64, n: u64) -> Vec<u8> {
+    let (first, end) = (page * PAGE, ((page + 1) * PAGE).min(n));
+    let members: Vec<_> = (first..end)
+        .map(|i| {
+            let locale = ["en-US", "fr-FR", "de-DE"][(i % 3) as usize];
+            json!({
+                "id": 100_000 + i, "email": format!("person.{i}@example.com"), "name": format!("Person {i} of Example"),
+                "locale": locale, "time_zone": "EDT", "verified": i % 5 != 0,
+                "verified_time": "2026-03-01T09:30:00.000Z", "created_time": "2025-11-01T09:30:00.000Z", "last_modified": "2026-03-01T09:30:00.000Z",
+                "profiles": [{"id": i, "kind": "member", "note": "nothing that a mapping names, to be skipped unread"}],
+                "picture": format!("https://example.com/pictures/{i}.png")
+            })
+        })
+        .collect();
+    let answer = json!({
+        "count": end - first, "has_more": end < n, "page": page + 1, "per_page": PAGE, "total_count": n, "data": members
+    });
+    serde_json::to_vec(&answer).expect("JSON")
+}
+
+/// As little server as there can be: it must not be what is measured.
+fn serve(bodies: Arc<Vec<Vec<u8>>>) -> std::io::Result<String> {
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let address = format!("http://{}", listener.local_addr()?);
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let bodies = bodies.clone();
+            std::thread::spawn(move || drop(answer(stream, &bodies)));
+        }
+    });
+    Ok(address)
+}
+
+fn answer(mut stream: TcpStream, bodies: &[Vec<u8>]) -> std::io::Result<()> {
+    stream.set_nodelay(true)?;
+    let mut lines = BufReader::new(stream.try_clone()?).lines();
+    while let Some(first) = lines.next() {
+        let first = first?;
+        let page: usize = first.split("page=").nth(1).and_then(|rest| rest.split(['&', ' ']).next()).and_then(|page| page.parse().ok()).unwrap_or(1);
+        for line in lines.by_ref() {
+            if line?.is_empty() {
+                break;
+            }
+        }
+        let body = bodies.get(page - 1).map_or(&b"{\"data\":[],\"has_more\":false}"[..], Vec::as_slice);
+        write!(stream, "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n", body.len())?;
+        stream.write_all(body)?;
+    }
+    Ok(())
+}
