@@ -170,11 +170,12 @@ fn dependencies_stay_in_their_rooms() {
 #[test]
 fn panes_do_not_import_each_other() {
     let mut wrong = Vec::new();
+    let panes = Regex::new(r"\bpanes::(\w+)").unwrap();
     for source in sources() {
         let Some(own) = source.path.strip_prefix("tui/panes/").and_then(|rest| rest.split('/').next()).filter(|own| *own != "mod.rs") else {
             continue;
         };
-        for found in Regex::new(r"\bpanes::(\w+)").unwrap().captures_iter(&source.code) {
+        for found in panes.captures_iter(&source.code) {
             let pane = &found[1];
             if pane != own.trim_end_matches(".rs") && root().join("src/tui/panes").join(pane).is_dir() {
                 wrong.push(format!("src/{}: it names the pane {pane}", source.path));

@@ -118,4 +118,22 @@ mod tests {
         assert_eq!(shown("w3m -o x=%s").unwrap(), r#""w3m" "-o" "x=https://x/?a=1&b=2""#);
         assert!(shown("  ").is_none());
     }
+
+    #[test]
+    fn what_is_started_gets_the_address_and_no_terminal() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let dir = tempfile::tempdir().unwrap();
+        let (script, seen) = (dir.path().join("browser"), dir.path().join("seen"));
+        let text = format!("#!/bin/sh\necho \"$1 $([ -t 0 ] || [ -t 1 ] || [ -t 2 ] || echo quiet)\" > {0}.part; mv {0}.part {0}\n", seen.display());
+        std::fs::write(&script, text).unwrap();
+        std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o700)).unwrap();
+        assert!(start(named_command(&script.display().to_string(), "https://x/?a=1&b=$(id)").unwrap()));
+        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
+        while !seen.exists() {
+            assert!(std::time::Instant::now() < deadline, "it was not started");
+            std::thread::yield_now();
+        }
+        assert_eq!(std::fs::read_to_string(seen).unwrap().trim(), "https://x/?a=1&b=$(id) quiet");
+        assert!(!start(Command::new(dir.path().join("nothing"))));
+    }
 }

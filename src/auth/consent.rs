@@ -10,7 +10,7 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use oauth2::{AuthUrl, ClientId, CsrfToken, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, Scope};
 use serde::{Deserialize, Serialize};
-use tokio::sync::watch;
+use tokio::sync::{Mutex, mpsc, watch};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use url::Url;
 
@@ -31,7 +31,7 @@ use crate::words::clean;
 use crate::{problem, t};
 
 /// The vault's field for an open flow.
-pub const PENDING: &str = "consent";
+const PENDING: &str = "consent";
 /// How long an answer is waited for.
 const OPEN: SignedDuration = SignedDuration::from_mins(10);
 /// The port where a vendor wants one registered and the definition names none.
@@ -75,7 +75,8 @@ pub struct Flow {
     verifier: Option<Secret>,
     answer: watch::Sender<Option<Answer>>,
     outcome: watch::Sender<Option<Result<(), Problem>>>,
-    rejected: watch::Sender<Option<Problem>>,
+    /// What came and was no valid answer, for the person who waits; when nobody listens, the oldest are enough.
+    rejected: mpsc::Sender<Problem>,
     keeper: Keeper,
 }
 
@@ -87,6 +88,7 @@ pub struct Begun {
     pub port: Option<u16>,
     pub expires: Time,
     flow: Arc<Flow>,
+    rejections: Mutex<mpsc::Receiver<Problem>>,
     stop: CancellationToken,
     _guard: DropGuard,
 }
@@ -136,6 +138,7 @@ pub async fn begin(store: Arc<Store>, vault: Arc<Vault>, subject: Subject) -> Re
         scopes: subject.scopes.join(" "),
         expires: pending.expires,
     };
+    let (rejected, rejections) = mpsc::channel(16);
     let flow = Arc::new(Flow {
         expected,
         names_issuer,
@@ -144,7 +147,7 @@ pub async fn begin(store: Arc<Store>, vault: Arc<Vault>, subject: Subject) -> Re
         verifier: pending.verifier.map(Secret::new),
         answer: watch::channel(None).0,
         outcome: watch::channel(None).0,
-        rejected: watch::channel(None).0,
+        rejected,
         keeper: Keeper::new(store, vault, subject),
     });
     let stop = CancellationToken::new();
@@ -158,6 +161,7 @@ pub async fn begin(store: Arc<Store>, vault: Arc<Vault>, subject: Subject) -> Re
         port,
         expires: pending.expires,
         flow,
+        rejections: Mutex::new(rejections),
         _guard: stop.clone().drop_guard(),
         stop,
     })
@@ -270,7 +274,7 @@ impl Flow {
         match callback::judge(&self.expected(), &reply, Time::now()).and_then(|answer| self.accept(answer)) {
             Ok(()) => Heard::Accepted,
             Err(problem) => {
-                self.rejected.send_replace(Some(problem.clone()));
+                let _ = self.rejected.try_send(problem.clone());
                 Heard::Rejected(problem)
             }
         }
@@ -358,28 +362,25 @@ impl Begun {
 
     async fn wait(&self, sink: &Sink) -> Result<(), Problem> {
         let mut answers = self.flow.answer.subscribe();
-        let mut rejections = self.flow.rejected.subscribe();
+        let mut rejections = self.rejections.lock().await;
+        let mut rejected = None;
         let left = self.expires.duration_since(Time::now());
         let late = tokio::time::sleep(Duration::try_from(left).unwrap_or_default());
         tokio::pin!(late);
         let answer = loop {
             tokio::select! {
-                answer = answers.wait_for(Option::is_some) => match answer {
-                    Ok(answer) => match answer.clone() {
-                        Some(answer) => break answer,
-                        None => continue,
-                    },
+                biased;
+                () = sink.cancel.cancelled() => return Err(problem!(Failed, "auth.consent.cancelled", vendor = self.flow.vendor())),
+                Some(problem) = rejections.recv() => {
+                    sink.report(doing(format!("{}: {}", problem.what, problem.why)));
+                    rejected = Some(problem);
+                }
+                answer = answers.wait_for(Option::is_some) => match answer.map(|answer| answer.clone()) {
+                    Ok(Some(answer)) => break answer,
+                    Ok(None) => {}
                     Err(_) => return Err(problem!(Failed, "auth.stopped", vendor = self.flow.vendor())),
                 },
-                Ok(()) = rejections.changed() => {
-                    let rejected = rejections.borrow_and_update().clone();
-                    if let Some(problem) = rejected {
-                        sink.report(doing(format!("{}: {}", problem.what, problem.why)));
-                    }
-                }
-                () = sink.cancel.cancelled() => return Err(problem!(Failed, "auth.consent.cancelled", vendor = self.flow.vendor())),
                 () = &mut late => {
-                    let rejected = self.flow.rejected.borrow().clone();
                     return Err(rejected.unwrap_or_else(|| problem!(PersonMustAct, "auth.consent.silent", vendor = self.flow.vendor())));
                 }
             }
@@ -403,10 +404,10 @@ fn doing(doing: String) -> Progress {
     Progress { doing, records: 0, pages: 0, total: None, rate: 0.0, seconds_left: None }
 }
 
-/// Whether a field of the vault is this module's own, not an input.
+/// Whether a field of the vault holds tokens.
 #[must_use]
-pub fn keeps(field: &str) -> bool {
-    field == tokens::FIELD || field == PENDING
+pub fn is_token(field: &str) -> bool {
+    field == tokens::FIELD
 }
 
 /// Whether a credential or draft of this method has been consented to.

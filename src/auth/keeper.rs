@@ -66,7 +66,7 @@ impl Keeper {
         Ok(true)
     }
 
-    /// Newer tokens than `seen`. Goes on to its end even when the caller stops waiting: a spent refresh token's answer must be kept.
+    /// Other tokens than `seen`. Goes on to its end even when the caller stops waiting: a spent refresh token's answer must be kept.
     async fn renew(self: &Arc<Self>, seen: u64) -> Result<Tokens, Failure> {
         let keeper = Arc::clone(self);
         match tokio::spawn(async move { keeper.renew_now(seen).await }).await {
@@ -79,7 +79,7 @@ impl Keeper {
         let owner = self.subject.id.as_str();
         let mut lock = Lock::take(&self.store, owner, &self.subject.vendor()).await?;
         let tokens = Tokens::load(&self.vault, owner)?;
-        if let Some(tokens) = tokens.as_ref().filter(|tokens| tokens.generation > seen && tokens.fresh(Time::now())) {
+        if let Some(tokens) = tokens.as_ref().filter(|tokens| tokens.generation != seen && tokens.fresh(Time::now())) {
             return Ok(tokens.clone());
         }
         let generation = tokens.as_ref().map_or(0, |tokens| tokens.generation);
@@ -170,22 +170,56 @@ impl Lock {
         let file = Self::file(store, owner).map_err(|error| lock_problem(&error))?;
         let started = Instant::now();
         let mut pause = Duration::from_millis(5);
-        loop {
-            match file.try_lock() {
-                Ok(()) => return Ok(Self(file)),
-                Err(TryLockError::Error(error)) => return Err(lock_problem(&error)),
-                Err(TryLockError::WouldBlock) if started.elapsed() > LONGEST => return Err(problem!(Failed, "auth.locked", vendor = vendor)),
-                Err(TryLockError::WouldBlock) => {
-                    tokio::time::sleep(pause).await;
-                    pause = (pause * 2).min(Duration::from_millis(100));
-                }
+        while !Self::tried(&file)? {
+            if started.elapsed() > LONGEST {
+                return Err(problem!(Failed, "auth.locked", vendor = vendor));
             }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(Duration::from_millis(100));
         }
+        Ok(Self(file))
+    }
+
+    /// The same without a runtime, and without patience: a refresh under way is over in a moment, or it is not.
+    pub fn take_now(store: &Store, owner: &str, vendor: &str) -> Result<Self, Problem> {
+        let file = Self::file(store, owner).map_err(|error| lock_problem(&error))?;
+        if Self::tried(&file)? {
+            return Ok(Self(file));
+        }
+        let (sender, locked) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            let result = file.lock().map(|()| file);
+            // Nobody waits any more: the file is dropped, and the lock with it.
+            let _ = sender.send(result);
+        });
+        match locked.recv_timeout(Duration::from_secs(5)) {
+            Ok(Ok(file)) => Ok(Self(file)),
+            Ok(Err(error)) => Err(lock_problem(&error)),
+            Err(_) => Err(problem!(Failed, "auth.locked", vendor = vendor)),
+        }
+    }
+
+    fn tried(file: &File) -> Result<bool, Problem> {
+        match file.try_lock() {
+            Ok(()) => Ok(true),
+            Err(TryLockError::WouldBlock) => Ok(false),
+            Err(TryLockError::Error(error)) => Err(lock_problem(&error)),
+        }
+    }
+
+    /// Takes the file away, when its owner is gone.
+    pub fn remove(store: &Store, owner: &str) {
+        // One that stays does no harm.
+        let _ = std::fs::remove_file(Self::dir(store).join(format!("{owner}.lock")));
+    }
+
+    fn dir(store: &Store) -> std::path::PathBuf {
+        store.dir().join("locks")
     }
 
     fn file(store: &Store, owner: &str) -> std::io::Result<File> {
         use std::os::unix::fs::OpenOptionsExt as _;
-        let dir = store.dir().join("locks");
+        let dir = Self::dir(store);
         private_dir(&dir)?;
         OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(dir.join(format!("{owner}.lock")))
     }
@@ -204,5 +238,31 @@ impl Lock {
             writeln!(self.0, "{generation}")?;
         }
         self.0.sync_data()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn one_holder_at_a_time_and_the_intent_outlives_him() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Arc::new(Store::open(dir.path()).unwrap());
+        let mut first = Lock::take(&store, "cred_a", "X").await.unwrap();
+        assert_eq!(first.intent(), None);
+        first.intend(Some(41)).unwrap();
+        assert!(!Lock::tried(&Lock::file(&store, "cred_a").unwrap()).unwrap());
+        assert!(Lock::tried(&Lock::file(&store, "cred_b").unwrap()).unwrap());
+        let waiting = {
+            let store = Arc::clone(&store);
+            tokio::task::spawn_blocking(move || Lock::take_now(&store, "cred_a", "X").unwrap().intent())
+        };
+        // Killed, say: nothing was tidied up.
+        drop(first);
+        assert_eq!(waiting.await.unwrap(), Some(41));
+        let mut last = Lock::take(&store, "cred_a", "X").await.unwrap();
+        last.intend(None).unwrap();
+        assert_eq!(last.intent(), None);
     }
 }

@@ -11,7 +11,7 @@ pub mod browser;
 mod callback;
 pub mod check;
 pub mod consent;
-mod keeper;
+pub mod keeper;
 mod listener;
 mod metadata;
 mod paste;

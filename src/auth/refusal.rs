@@ -138,7 +138,7 @@ pub fn of_token(at: &At<'_>, asked: Asked, status: u16, html: bool, said: &Said)
     if let Some((kind, why, next)) = said.entra.and_then(entra) {
         let status = match said.entra {
             Some(7_000_222) => Expired,
-            _ if kind == ProblemKind::PersonMustAct && asked != Asked::Client => NeedsConsent,
+            Some(65_001 | 65_004 | 90_094 | 50_105 | 54_005 | 501_481 | 70_008 | 700_082 | 50_173 | 53_003) if asked != Asked::Client => NeedsConsent,
             _ => Refused,
         };
         let why = format!("{why} {reason}");

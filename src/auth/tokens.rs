@@ -57,8 +57,8 @@ impl Tokens {
 
     /// Durable when it returns.
     pub fn save(&self, vault: &Vault, owner: &str) -> Result<(), Problem> {
-        let text = serde_json::to_string(self).map(Secret::new).unwrap_or_else(|_| Secret::new(""));
-        vault.put(owner, FIELD, &text)
+        let text = serde_json::to_string(self).map_err(|error| crate::problem!(Failed, "auth.lock", reason = error))?;
+        vault.put(owner, FIELD, &Secret::new(text))
     }
 }
 

@@ -89,7 +89,7 @@ struct Check<'c> {
 /// `words!` at a place of the definition.
 macro_rules! report {
     ($check:expr, $place:expr, $key:literal $(, $name:ident = $value:expr)* $(,)?) => {{
-        let line = $check.lines.line(&$place);
+        let line = $check.lines.line(AsRef::<[Place<'_>]>::as_ref(&$place));
         $check.faults.push(fault(line, words!($key $(, $name = $value)*)));
     }};
 }
@@ -292,7 +292,8 @@ impl<'c> Check<'c> {
         }
         let only_files = !self.connector.resources.is_empty() && self.connector.resources.iter().all(|r| r.format == Format::File);
         let tested = self.connector.checks.iter().any(|check| check.auth.is_empty() || check.auth.iter().any(|a| a == name));
-        if !tested && !(only_files && method.kind == AuthKind::None) {
+        let by_opening = only_files && method.kind == AuthKind::None;
+        if !tested && !by_opening {
             report!(self, here, "catalog.fault.no_check", method = short(name));
         }
     }
@@ -440,7 +441,7 @@ impl<'c> Check<'c> {
             Paging::Scim { size } => (vec![], vec![], Some(*size)),
         };
         if sizes == Some(0) {
-            report!(self, at.to_vec(), "catalog.fault.size");
+            report!(self, at, "catalog.fault.size");
         }
         for param in params {
             self.template(at, param, names);
@@ -452,19 +453,19 @@ impl<'c> Check<'c> {
 
     fn http_method(&mut self, at: &[Place<'_>], method: &str) {
         if !["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD"].contains(&method) {
-            report!(self, at.to_vec(), "catalog.fault.http_method", method = short(method));
+            report!(self, at, "catalog.fault.http_method", method = short(method));
         }
     }
 
     fn expression(&mut self, at: &[Place<'_>], expression: &str) {
         if let Err(reason) = template::check_expression(expression) {
-            report!(self, at.to_vec(), "catalog.fault.expression", expression = short(expression), reason = reason);
+            report!(self, at, "catalog.fault.expression", expression = short(expression), reason = reason);
         }
     }
 
     fn record_path(&mut self, at: &[Place<'_>], path: &str) {
         if let Err(reason) = (self.path)(path) {
-            report!(self, at.to_vec(), "catalog.fault.path", path = short(path), reason = clean::line(&reason, 120));
+            report!(self, at, "catalog.fault.path", path = short(path), reason = clean::line(&reason, 120));
         }
     }
 
@@ -480,13 +481,13 @@ impl<'c> Check<'c> {
     /// The names a template uses must be known: inputs, address settings, captured values.
     fn template(&mut self, at: &[Place<'_>], text: &str, names: &BTreeSet<String>) {
         match template::names(text) {
-            Err(reason) => report!(self, at.to_vec(), "catalog.fault.template", template = short(text), reason = reason),
+            Err(reason) => report!(self, at, "catalog.fault.template", template = short(text), reason = reason),
             Ok(used) => {
                 for name in used {
                     let setting = name.strip_prefix("input.").is_some_and(|key| addresses::SETTINGS.contains(&key));
                     let found = name.starts_with("found.") && self.captured(&name);
                     if !names.contains(&name) && !setting && !found {
-                        report!(self, at.to_vec(), "catalog.fault.unknown_name", name = short(&name), template = short(text));
+                        report!(self, at, "catalog.fault.unknown_name", name = short(&name), template = short(text));
                     }
                 }
             }
@@ -502,7 +503,7 @@ impl<'c> Check<'c> {
         self.template(at, text, names);
         let ok = if template::is_plain(text) { addresses::check("", text).is_ok() } else { text.starts_with("https://") || text.starts_with("{{") };
         if !ok {
-            report!(self, at.to_vec(), "catalog.fault.address", url = short(text));
+            report!(self, at, "catalog.fault.address", url = short(text));
         }
     }
 }

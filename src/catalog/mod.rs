@@ -171,10 +171,11 @@ pub fn built_in_file(id: &str) -> String {
 pub fn read(path: &Path) -> Result<String, DefinitionFault> {
     use std::io::Read as _;
     let failed = |reason: &dyn std::fmt::Display| faults::unreadable(&clean::line(&reason.to_string(), 200));
-    let file = std::fs::File::open(path).map_err(|error| failed(&error))?;
-    if !file.metadata().map_err(|error| failed(&error))?.is_file() {
+    // Looked at before it is opened: opening a pipe would wait for its writer.
+    if !std::fs::metadata(path).map_err(|error| failed(&error))?.is_file() {
         return Err(failed(&crate::t!("catalog.not_a_file")));
     }
+    let file = std::fs::File::open(path).map_err(|error| failed(&error))?;
     let mut bytes = Vec::new();
     file.take(MAX_FILE + 1).read_to_end(&mut bytes).map_err(|error| failed(&error))?;
     if bytes.len() as u64 > MAX_FILE {

@@ -202,3 +202,30 @@ proptest::proptest! {
         }
     }
 }
+
+/// Not a measurement, which is a benchmark's affair: a bound that holds even unoptimised, and breaks when listing parses definitions.
+#[test]
+fn rows_cost_next_to_nothing() {
+    let catalog = Catalog::open(Path::new("/nonexistent"));
+    let started = std::time::Instant::now();
+    for _ in 0..20 {
+        assert!(!catalog.rows().is_empty());
+    }
+    let rows = started.elapsed() / 20;
+    let started = std::time::Instant::now();
+    for id in built_in_ids() {
+        parse::connector(built_in(id).unwrap()).unwrap();
+    }
+    let parsing = started.elapsed();
+    assert!(rows * 4 < parsing, "rows {rows:?}, parsing {parsing:?}");
+}
+
+#[test]
+fn a_pipe_in_the_directory_is_a_fault_and_not_a_wait() {
+    let dir = tempfile::tempdir().unwrap();
+    let pipe = dir.path().join("pipe.toml");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let catalog = Catalog::open(dir.path());
+    assert!(catalog.get("pipe").is_err());
+    assert_eq!(catalog.faults().len(), 1);
+}

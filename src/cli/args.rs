@@ -12,7 +12,7 @@ fn choice<T: Copy + Send + Sync + 'static>(names: &'static [(&'static str, &'sta
     PossibleValuesParser::new(
         names.iter().map(|(name, json, _)| if name == json { PossibleValue::new(*name) } else { PossibleValue::new(*name).alias(*json) }),
     )
-    .try_map(move |given| names.iter().find(|(name, json, _)| given == *name || given == *json).map(|(_, _, value)| *value).ok_or_else(|| given))
+    .try_map(move |given| names.iter().find(|(name, json, _)| given == *name || given == *json).map(|(_, _, value)| *value).ok_or(given))
 }
 
 pub fn table() -> impl TypedValueParser<Value = Table> {
@@ -103,8 +103,7 @@ pub fn duration(text: &str) -> Result<Duration, String> {
 pub fn schedule(text: &str) -> Result<Schedule, String> {
     let wrong = || t!("cli.arg.schedule").to_owned();
     let (every, at) = text.split_once('@').map_or((text, None), |(every, at)| (every, Some(at)));
-    let mut schedule = Schedule::default();
-    schedule.every = match every {
+    let every = match every {
         "manual" => Every::Manual,
         "daily" => Every::Daily,
         "weekly" => Every::Weekly,
@@ -114,7 +113,8 @@ pub fn schedule(text: &str) -> Result<Schedule, String> {
             _ => return Err(wrong()),
         },
     };
-    match (at, schedule.every) {
+    let mut schedule = Schedule { every, ..Schedule::default() };
+    match (at, every) {
         (None, _) => {}
         (Some(at), Every::Daily | Every::Weekly) => {
             let parsed: Result<jiff::civil::Time, _> = at.parse();

@@ -120,7 +120,7 @@ fn table(integration: &Integration) -> Table {
 }
 
 fn show(context: &Context, integration: &Integration) -> Result<()> {
-    let fields = mappings::destination_fields(&context.ws, table(integration))?;
+    let fields = mappings::fields(&context.ws, integration)?;
     let from = |key: &str| integration.mappings.iter().find(|mapping| mapping.field == key).map(|mapping| mappings::written(&mapping.from));
     let rows: Vec<_> = fields
         .iter()

@@ -225,6 +225,12 @@ impl Column {
         Ok(found)
     }
 
+    /// What the source holds for this field, as text for people.
+    #[must_use]
+    pub fn sample(&self, slots: &[Json]) -> String {
+        self.raw(slots).map_or_else(|_| String::new(), |value| shown(&value))
+    }
+
     fn cell(&self, slots: &[Json]) -> Cell {
         let value = convert(&*self.raw(slots)?, self.field.kind)?;
         if value.is_null() && self.field.mandatory { Err(t!("mapping.mandatory_empty", field = self.field.label)) } else { Ok(value) }
@@ -283,7 +289,7 @@ impl Compiled {
     /// What the source holds for each of [`Compiled::columns`], as text for people.
     #[must_use]
     pub fn samples(&self, slots: &[Json]) -> Vec<String> {
-        self.columns.iter().map(|column| column.raw(slots).map_or_else(|_| String::new(), |value| shown(&value))).collect()
+        self.columns.iter().map(|column| column.sample(slots)).collect()
     }
 }
 

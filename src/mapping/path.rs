@@ -213,7 +213,7 @@ impl Parser {
             match c {
                 '[' | ']' => break,
                 '"' => return Err(self.fail(self.at, t!("mapping.path.quote_in_name"))),
-                '.' if !annotated && !(urn && self.colon_follows()) => break,
+                '.' if !(annotated || urn && self.colon_follows()) => break,
                 _ => annotated |= c == '@',
             }
             self.at += 1;

@@ -1,6 +1,6 @@
 //! What a run would make of sampled records.
 
-use super::compile::Compiled;
+use super::compile::{Compiled, SAAS};
 use super::convert::shown;
 use super::path::Path;
 use crate::model::{Fate, Integration, Mapped, Preference, PreviewCell, PreviewRecord, Record, Value};
@@ -64,7 +64,8 @@ pub fn record<E>(
         .collect();
     let whole_key = !sync_key.is_empty() && key.len() == sync_key.len();
     let stored = if whole_key { find(&key)? } else { None };
-    let saas_failed = compiled.evaluate_saas(&slots).iter().any(Result::is_err);
+    let saas = compiled.evaluate_saas(&slots);
+    let saas_failed = saas.iter().any(Result::is_err);
     let fate = match compiled.takes(&slots) {
         Ok(false) => Fate::Filtered,
         Err(_) => Fate::Failed,
@@ -96,6 +97,19 @@ pub fn record<E>(
         };
         let stored = stored.as_ref().map(|record| record.values.get(key).cloned().unwrap_or(Value::Null));
         cells.push(PreviewCell { field: key.clone(), sample, result, stored, error });
+    }
+    // Of the SaaS user record only what has a mapping of its own, and what fails; the rest is as above.
+    for (column, value) in compiled.saas_columns().iter().zip(saas) {
+        let field = format!("{SAAS}{}", column.field.key);
+        if value.is_ok() && mappings.iter().all(|mapping| mapping.field != field) {
+            continue;
+        }
+        let sample = column.sample(&slots);
+        let (result, error) = match value {
+            Ok(value) => (value, None),
+            Err(error) => (Value::Null, Some(error)),
+        };
+        cells.push(PreviewCell { field, sample, result, stored: None, error });
     }
     Ok(PreviewRecord { number, source: source.clone(), cells, fate })
 }

@@ -1,8 +1,8 @@
 //! Which parts of a record are needed: only these are materialised when a page of records is read.
 //!
 //! The paths are merged into a tree; a record is read along it, and whatever the tree does not name is skipped without being built. On
-//! a page of records this costs about what parsing into a typed struct costs, a third of what building each record's whole
-//! [`serde_json::Value`] does.
+//! pages of five hundred records, five fields of ten, this takes a third more time than parsing into a typed struct, and a third of the time
+//! of building each record's whole [`serde_json::Value`].
 
 use super::path::{Path, Step, element_is};
 use crate::t;
@@ -161,7 +161,11 @@ impl<'de> DeserializeSeed<'de> for Walk<'_, '_, '_> {
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
         let (node, target) = (self.node, self.target);
         if node.slots.is_empty() {
-            return deserializer.deserialize_any(self::Inner { node, target });
+            // A member that is written twice counts as its last one, as it does for `Value`.
+            for slot in &node.below {
+                target.slots[*slot] = Value::Null;
+            }
+            return deserializer.deserialize_any(Inner { node, target });
         }
         let value = <Value as serde::Deserialize>::deserialize(deserializer)?;
         if !node.is_leaf() {
@@ -187,15 +191,7 @@ struct Inner<'n, 't, 's> {
 }
 
 impl Inner<'_, '_, '_> {
-    /// A member that is written twice counts as its last one, as it does for [`serde_json::Value`].
-    fn clear(&mut self) {
-        for slot in &self.node.below {
-            self.target.slots[*slot] = Value::Null;
-        }
-    }
-
-    fn scalar<E: serde::de::Error>(mut self, found: &'static str) -> Result<(), E> {
-        self.clear();
+    fn scalar<E: serde::de::Error>(self, found: &'static str) -> Result<(), E> {
         if self.node.list { Err(E::custom(t!("mapping.read.not_list", found = found))) } else { Ok(()) }
     }
 }
@@ -227,8 +223,7 @@ impl<'de> Visitor<'de> for Inner<'_, '_, '_> {
         self.scalar(t!("mapping.json.text"))
     }
 
-    fn visit_unit<E: serde::de::Error>(mut self) -> Result<(), E> {
-        self.clear();
+    fn visit_unit<E: serde::de::Error>(self) -> Result<(), E> {
         Ok(())
     }
 
@@ -240,11 +235,10 @@ impl<'de> Visitor<'de> for Inner<'_, '_, '_> {
         deserializer.deserialize_any(self)
     }
 
-    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<(), A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         if self.node.list {
             return Err(A::Error::custom(t!("mapping.read.not_list", found = t!("mapping.json.object"))));
         }
-        self.clear();
         let node = self.node;
         while let Some(found) = map.next_key_seed(Name(&node.keys))? {
             match found {
@@ -257,8 +251,7 @@ impl<'de> Visitor<'de> for Inner<'_, '_, '_> {
         Ok(())
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(mut self, mut seq: A) -> Result<(), A::Error> {
-        self.clear();
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
         let node = self.node;
         if node.list
             && let Some(list) = &mut self.target.list
@@ -309,6 +302,9 @@ impl<'de> Visitor<'de> for Inner<'_, '_, '_> {
     }
 }
 
+/// Up to so many names are gone through one by one.
+const FEW: usize = 24;
+
 /// Reads a member's name and finds it among those wanted, without building it.
 struct Name<'n>(&'n [(String, Node)]);
 
@@ -328,7 +324,12 @@ impl Visitor<'_> for Name<'_> {
     }
 
     fn visit_str<E: serde::de::Error>(self, name: &str) -> Result<Self::Value, E> {
-        Ok(self.0.binary_search_by(|(known, _)| known.as_str().cmp(name)).ok())
+        // Most names differ in length, so that going through a few costs less than searching among them.
+        Ok(if self.0.len() <= FEW {
+            self.0.iter().position(|(known, _)| known == name)
+        } else {
+            self.0.binary_search_by(|(known, _)| known.as_str().cmp(name)).ok()
+        })
     }
 }
 
@@ -510,25 +511,25 @@ mod tests {
             "time_zone": "EDT", "verified": true, "verified_time": "2025-03-01T10:00:00Z", "profiles": [{"site": 5, "role": "member",
             "created": "2024-01-01T00:00:00Z"}, {"site": 6, "role": "admin", "created": "2024-01-01T00:00:00Z"}], "avatar": "https://example.com/avatar/123456.png"})
         };
-        let body = json!({"count": 20_000, "data": (0..20_000).map(user).collect::<Vec<_>>(), "has_more": false}).to_string();
+        let body = json!({"count": 500, "data": (0..500).map(user).collect::<Vec<_>>(), "has_more": false}).to_string();
         let projection = of(&["id", "email", "name", "locale", "verified"]);
         let list = Path::key("data");
         let mut best = [f64::MAX; 3];
-        for _ in 0..10 {
+        for _ in 0..400 {
             let start = std::time::Instant::now();
             let page: Page = serde_json::from_str(&body).unwrap();
-            assert_eq!(page.data.len(), 20_000);
+            assert_eq!(page.data.len(), 500);
             best[0] = best[0].min(start.elapsed().as_secs_f64());
             let start = std::time::Instant::now();
             let records = projection.body(body.as_bytes(), Some(&list), &Projection::default()).unwrap();
-            assert_eq!(records.rows.len(), 20_000);
+            assert_eq!(records.rows.len(), 500);
             best[1] = best[1].min(start.elapsed().as_secs_f64());
             let start = std::time::Instant::now();
             let value: Value = serde_json::from_str(&body).unwrap();
-            assert_eq!(value["data"].as_array().unwrap().len(), 20_000);
+            assert_eq!(value["data"].as_array().unwrap().len(), 500);
             best[2] = best[2].min(start.elapsed().as_secs_f64());
         }
-        let rate = |seconds: f64| 20_000.0 / seconds / 1e6;
+        let rate = |seconds: f64| 500.0 / seconds / 1e6;
         println!("million records a second: typed {:.2}, projection {:.2}, whole values {:.2}", rate(best[0]), rate(best[1]), rate(best[2]));
     }
 }

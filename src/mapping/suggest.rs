@@ -215,7 +215,7 @@ fn fit(kind: FieldType, source: &SampledField) -> Fit {
     if source.samples.is_empty() {
         return if source.kind == kind || matches!(kind, FieldType::Text) { Fit::Open } else { Fit::No };
     }
-    let converts = |sample: &String| {
+    let converts = |sample: &&String| {
         // Samples are texts; what was a number at the source is told by its type.
         let value = match source.kind {
             FieldType::Integer | FieldType::Number => serde_json::from_str(sample).unwrap_or_else(|_| Json::from(sample.as_str())),
@@ -229,9 +229,11 @@ fn fit(kind: FieldType, source: &SampledField) -> Fit {
             _ => convert(&value, kind).is_ok(),
         }
     };
-    if !source.samples.iter().all(converts) {
+    // One odd record among the sampled ones does not make a field another.
+    let fitting = source.samples.iter().filter(|sample| converts(sample)).count();
+    if fitting * 2 <= source.samples.len() {
         Fit::No
-    } else if matches!(kind, FieldType::Email | FieldType::Time) {
+    } else if fitting == source.samples.len() && matches!(kind, FieldType::Email | FieldType::Time) {
         Fit::Seen
     } else {
         Fit::Open

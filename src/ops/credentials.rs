@@ -8,7 +8,9 @@ use std::time::Duration;
 use jiff::SignedDuration;
 
 use super::{Result, Workspace};
+use crate::auth::keeper::Lock;
 use crate::auth::{self, browser, check, consent, subject};
+use crate::catalog::template::Context;
 use crate::catalog::{addresses, input};
 use crate::model::{
     AuthKind, AuthMethod, Connector, Credential, CredentialDraft, CredentialStatus, Finding, Integration, Problem, Secret, Severity, Sink,
@@ -187,6 +189,7 @@ fn unwrapped(value: &str) -> zeroize::Zeroizing<String> {
 pub fn draft_discard(ws: &Workspace, id: &str) -> Result<()> {
     kept(ws, id)?;
     ws.vault().forget(id)?;
+    Lock::remove(ws.store()?, id);
     Ok(ws.store()?.delete_credential_draft(id)?)
 }
 
@@ -406,7 +409,13 @@ pub fn draft_finish(ws: &Workspace, draft: &str) -> Result<Credential> {
     if name_problem(ws, &credential.name, Some(&owner))?.is_some() {
         return Err(taken(&credential.name));
     }
+    credential.scopes = asked_scopes(&connector, &credential);
     let vault = ws.vault();
+    // A refresh of the old tokens must not end after the new ones are in place.
+    let _lock = match &replaced {
+        Some(_) => Some(Lock::take_now(ws.store()?, &owner, &clean::line(&connector.name, 80))?),
+        None => None,
+    };
     // The secrets first: a credential without them would be worse than secrets without a credential.
     if !vault.fields(draft)?.is_empty() {
         vault.copy(draft, &owner)?;
@@ -417,7 +426,7 @@ pub fn draft_finish(ws: &Workspace, draft: &str) -> Result<Credential> {
         }
         return Err(taken(&credential.name));
     }
-    let wanted = |field: &String| credential.secrets.contains(field) || consent::keeps(field);
+    let wanted = |field: &String| credential.secrets.contains(field) || consent::is_token(field);
     let own = vault.fields(draft)?;
     for field in vault.fields(&owner)? {
         if !wanted(&field) || !own.contains(&field) {
@@ -425,7 +434,16 @@ pub fn draft_finish(ws: &Workspace, draft: &str) -> Result<Credential> {
         }
     }
     vault.forget(draft)?;
+    Lock::remove(ws.store()?, draft);
     Ok(credential)
+}
+
+/// The scopes with their templates filled in: what people see is what is asked for.
+fn asked_scopes(connector: &Connector, credential: &Credential) -> Vec<String> {
+    let Some(method) = connector.auth.get(&credential.method) else { return credential.scopes.clone() };
+    let context = Context::new(connector, &credential.method, &credential.settings, &credential.found);
+    // One that needs what is not known here stays a template, and is filled in when it is asked for.
+    addresses::scopes(method, &credential.scopes, &context).unwrap_or_else(|_| credential.scopes.clone())
 }
 
 pub fn list(ws: &Workspace) -> Result<Vec<Credential>> {
@@ -468,6 +486,10 @@ pub async fn test(ws: &Workspace, name: &str, sink: &Sink) -> Result<TestOutcome
 /// A draft that renews (or edits) this credential; integrations keep it. Its settings and secrets are there already; consent is given anew.
 pub fn renew(ws: &Workspace, name: &str) -> Result<CredentialDraft> {
     let credential = get(ws, name)?;
+    // Default scopes follow the inputs again; chosen ones stay.
+    let connector = ws.catalog().get(&credential.connector)?;
+    let defaults = connector.auth.get(&credential.method).map(|method| method.scopes.default.clone()).unwrap_or_default();
+    let as_default = asked_scopes(&connector, &Credential { scopes: defaults.clone(), ..credential.clone() });
     let draft = CredentialDraft {
         id: id::fresh("draft"),
         name: credential.name.clone(),
@@ -475,17 +497,15 @@ pub fn renew(ws: &Workspace, name: &str) -> Result<CredentialDraft> {
         method: credential.method.clone(),
         settings: credential.settings.clone(),
         secrets: credential.secrets.clone(),
-        scopes: credential.scopes.clone(),
+        scopes: if credential.scopes == as_default { defaults } else { credential.scopes.clone() },
         step: String::new(),
         replaces: Some(credential.id.clone()),
     };
     let vault = ws.vault();
     if !vault.fields(&credential.id)?.is_empty() {
         vault.copy(&credential.id, &draft.id)?;
-        for field in vault.fields(&draft.id)? {
-            if consent::keeps(&field) {
-                vault.remove(&draft.id, &field)?;
-            }
+        for field in vault.fields(&draft.id)?.iter().filter(|field| consent::is_token(field)) {
+            vault.remove(&draft.id, field)?;
         }
     }
     let standing = Standing { secret_expires: credential.secret_expires, ..Standing::default() };
@@ -530,6 +550,7 @@ pub fn delete(ws: &Workspace, name: &str) -> Result<()> {
     if !ws.store()?.delete_credential(&credential.id)? {
         return refuse(&ws.store()?.integrations_using(&credential.id)?);
     }
+    Lock::remove(ws.store()?, &credential.id);
     ws.vault().forget(&credential.id)
 }
 

@@ -80,7 +80,7 @@ pub struct Step {
 /// Walks the whole first journey without a terminal, through the same use cases as the console. A step that goes wrong ends the walk and is
 /// its last.
 pub async fn walk(demo: &Demo, sink: &Sink) -> Result<Walked> {
-    Ok(walk::Walk::new(demo, sink).to_the_end().await)
+    Ok(walk::Walk::new(demo, sink).walked().await)
 }
 
 #[cfg(test)]

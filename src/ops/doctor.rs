@@ -26,7 +26,7 @@ pub struct Examined {
 
 /// Looks at the workspace, the vault, the definitions, the clock, the proxy settings and the saved credentials. No network.
 pub fn examine(ws: &Workspace) -> Result<Vec<Examined>> {
-    let looks: [(&str, fn(&Workspace) -> Result<Look>); 8] = [
+    let looks: [(&str, Looking); 8] = [
         ("workspace", workspace),
         ("disk", disk),
         ("database", database),
@@ -39,6 +39,8 @@ pub fn examine(ws: &Workspace) -> Result<Vec<Examined>> {
     // What cannot be looked at is a finding, and no reason not to look at the rest.
     Ok(looks.into_iter().map(|(name, look)| look(ws).unwrap_or_else(|problem| Look::bad(Severity::Error, problem)).named(name)).collect())
 }
+
+type Looking = fn(&Workspace) -> Result<Look>;
 
 enum Look {
     Fine(String),

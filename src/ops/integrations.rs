@@ -2,14 +2,16 @@
 
 mod check;
 mod document;
+#[cfg(test)]
+mod tests;
 mod timing;
 
 use std::sync::Arc;
 
 use super::{Result, Workspace, credentials};
 use crate::model::{
-    AuthKind, Connector, Credential, Finding, Integration, IntegrationKind, IntegrationState, Problem, Resource, ResourceKind, Severity, Sink, Table,
-    Time,
+    AuthKind, Connector, Credential, Finding, Integration, IntegrationKind, IntegrationState, Problem, ProblemKind, Resource, ResourceKind, Severity,
+    Sink, Table, Time,
 };
 use crate::store::id;
 use crate::store::integrations::Saved;
@@ -152,7 +154,8 @@ pub async fn launch(ws: &Workspace, name: &str, sink: &Sink) -> Result<Integrati
     let integration = get(ws, name)?;
     let mut findings = validate(ws, &integration)?;
     if let Some(at) = findings.iter().position(|finding| finding.severity == Severity::Error && !check::will_be_tested(finding)) {
-        return Err(findings.swap_remove(at).problem);
+        // The command was right; somebody has to complete the draft.
+        return Err(Problem { kind: ProblemKind::PersonMustAct, ..findings.swap_remove(at).problem });
     }
     let outcome = credentials::test(ws, &integration.credential, sink).await?;
     if !outcome.ok {
@@ -191,6 +194,8 @@ fn set_state(ws: &Workspace, integration: &Integration, state: IntegrationState)
 /// Deletes it and its history; the records that it brought stay. Refused while it runs.
 pub fn delete(ws: &Workspace, name: &str) -> Result<()> {
     let integration = get(ws, name)?;
+    // A run whose process died does not stand in the way.
+    crate::engine::sweep(ws.store()?)?;
     match ws.store()?.delete_integration(&integration.id)? {
         None => Ok(()),
         Some(run) => Err(problem!(Usage, "integration.running", name = integration.name, run = run.run)),

@@ -36,6 +36,22 @@ pub fn destination_fields(ws: &Workspace, table: Table) -> Result<Vec<Destinatio
     Ok(ws.store()?.fields(table)?)
 }
 
+/// Everything that an integration's mappings can fill: the fields of its table and, for user plus SaaS user, those of the SaaS user record
+/// under `saas.KEY`. These follow from the former and need a mapping only where another value is wanted; none of them is mandatory here.
+pub fn fields(ws: &Workspace, integration: &Integration) -> Result<Vec<DestinationField>> {
+    let tables = integrations::tables(integration.kind);
+    let mut all = destination_fields(ws, tables[0])?;
+    if let Some(table) = tables.get(1) {
+        all.extend(destination_fields(ws, *table)?.into_iter().map(|field| DestinationField {
+            key: format!("{}{}", mapping::compile::SAAS, field.key),
+            label: t!("mapping.saas_label", field = field.label),
+            mandatory: false,
+            ..field
+        }));
+    }
+    Ok(all)
+}
+
 /// Adds a custom field; its key is `custom_` and the label in lower case.
 pub fn add_field(ws: &Workspace, table: Table, label: &str, kind: FieldType) -> Result<DestinationField> {
     let label = checked_label(label)?;
@@ -102,7 +118,7 @@ pub fn add_tracking_fields(ws: &Workspace, integration: &mut Integration) -> Res
 pub fn compile(ws: &Workspace, integration: &Integration, sync_time: Time) -> Result<Compiled> {
     let (_, resource) = integrations::source(ws, integration)?;
     let credential = integrations::credential(ws, integration).map(|credential| credential.name).unwrap_or_default();
-    compiled(ws, integration, Some(&resource), &credential, sync_time)?.map_err(|faults| first(faults))
+    compiled(ws, integration, Some(&resource), &credential, sync_time)?.map_err(first)
 }
 
 fn first(mut faults: Vec<Fault>) -> Problem {

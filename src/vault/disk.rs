@@ -5,7 +5,7 @@ use std::io::{ErrorKind, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::{Result, VaultError};
 
@@ -22,6 +22,11 @@ fn io(path: &Path) -> impl FnOnce(std::io::Error) -> VaultError {
 /// Makes a directory that only its owner can enter.
 pub fn private_dir(dir: &Path) -> Result<()> {
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(io(dir))
+}
+
+/// Whether something is there. Not being allowed to look is an error, not an absence: a vault must not be made over one that is unreadable.
+pub fn exists(path: &Path) -> Result<bool> {
+    path.try_exists().map_err(io(path))
 }
 
 /// The whole file; `None` when it is not there.
@@ -82,18 +87,22 @@ fn sync_dir(dir: &Path) -> Result<()> {
 /// Takes the lock, which the returned file holds until it is dropped. It ends with the process, whatever happens to that.
 pub fn lock(path: &Path) -> Result<File> {
     let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path).map_err(io(path))?;
-    let since = Instant::now();
-    let mut pause = Duration::from_millis(1);
-    loop {
-        match file.try_lock() {
-            Ok(()) => return Ok(file),
-            Err(TryLockError::WouldBlock) if since.elapsed() < PATIENCE => {
-                std::thread::sleep(pause);
-                pause = (pause * 2).min(Duration::from_millis(50));
-            }
-            Err(TryLockError::WouldBlock) => return Err(VaultError::Busy),
-            Err(TryLockError::Error(error)) => return Err(VaultError::Io(path.to_owned(), error)),
-        }
+    match file.try_lock() {
+        Ok(()) => return Ok(file),
+        Err(TryLockError::WouldBlock) => {}
+        Err(TryLockError::Error(error)) => return Err(VaultError::Io(path.to_owned(), error)),
+    }
+    // The system wakes whoever waits, but knows no time limit: somebody else waits for us. If that is in vain, the lock is let go again as
+    // soon as it is there.
+    let (sender, receiver) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let locked = file.lock();
+        let _ = sender.send(locked.map(|()| file));
+    });
+    match receiver.recv_timeout(PATIENCE) {
+        Ok(Ok(file)) => Ok(file),
+        Ok(Err(error)) => Err(VaultError::Io(path.to_owned(), error)),
+        Err(_) => Err(VaultError::Busy),
     }
 }
 

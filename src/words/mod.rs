@@ -1,6 +1,6 @@
 //! Every text that people read: one table, compiled in from `assets/messages/<language>/*.toml`.
 //!
-//! [`t!`] looks a key up at compile time, so an unknown key does not build; `tests/words.rs` finds keys that nothing uses.
+//! [`t!`](crate::t) looks a key up at compile time, so an unknown key does not build; `tests/words.rs` finds keys that nothing uses.
 //! `{name}` stands for an argument. A message with `one` and `other` picks its form by the argument `n`.
 
 pub mod clean;

@@ -9,20 +9,20 @@ use std::time::{Duration, Instant};
 use intertie::practice;
 use serde_json::{Value, json};
 
-const BINARY: &str = env!("CARGO_BIN_EXE_intertie");
+pub const BINARY: &str = env!("CARGO_BIN_EXE_intertie");
 /// A secret that must not appear anywhere.
-const SECRET: &str = "s3cr3t-that-nobody-sees";
+pub const SECRET: &str = "s3cr3t-that-nobody-sees";
 
-struct Shell {
-    home: tempfile::TempDir,
+pub struct Shell {
+    pub home: tempfile::TempDir,
 }
 
 impl Shell {
-    fn new() -> Self {
+    pub fn new() -> Self {
         Self { home: tempfile::tempdir().unwrap() }
     }
 
-    fn workspace(&self) -> std::path::PathBuf {
+    pub fn workspace(&self) -> std::path::PathBuf {
         self.home.path().join("acme")
     }
 
@@ -39,7 +39,7 @@ impl Shell {
     }
 
     /// Runs it with `--json`, checks the exit code, and reads the one document.
-    fn json(&self, arguments: &[&str], code: i32) -> Value {
+    pub fn json(&self, arguments: &[&str], code: i32) -> Value {
         let output = self.run(&[arguments, &["--json"]].concat());
         let text = String::from_utf8(output.stdout).unwrap();
         assert_eq!(output.status.code(), Some(code), "{arguments:?}\n{text}\n{}", String::from_utf8_lossy(&output.stderr));
@@ -55,7 +55,7 @@ impl Shell {
     }
 
     /// A credential for a practice vendor, by client id and secret.
-    fn connect(&self, address: &str) -> Value {
+    pub fn connect(&self, address: &str) -> Value {
         let address = format!("address={address}");
         let account = format!("account_id={}", practice::ACCOUNT);
         let client = format!("client_id={}", practice::CLIENT_ID);
@@ -64,14 +64,14 @@ impl Shell {
     }
 
     /// An integration of that credential that can be launched.
-    fn draft(&self) -> Value {
+    pub fn draft(&self) -> Value {
         self.json(&["integration", "new", "Members", "--credential", "Practice", "--resource", "members", "--deactivate"], 0);
         self.json(&["mapping", "suggest", "Members", "--apply"], 0);
         self.json(&["mapping", "set", "Members", "user_type==employee"], 0)
     }
 }
 
-fn with_practice<T>(work: impl FnOnce(&practice::Practice) -> T) -> T {
+pub fn with_practice<T>(work: impl FnOnce(&practice::Practice) -> T) -> T {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let vendor = runtime.block_on(practice::start(practice::Options::default())).unwrap();
     work(&vendor)
@@ -516,20 +516,17 @@ fn the_rest(shell: &Shell) {
 
 #[test]
 fn a_vault_with_a_passphrase_asks_for_it_where_it_can_be_given() {
-    with_practice(|vendor| {
-        let shell = Shell::new();
-        let mut init = shell.command(&["vault", "init", "--with-passphrase", "--passphrase", "env:OTHER_SECRET", "--json"]);
-        assert!(init.output().unwrap().status.success());
-        let locked = shell.json(&["credential", "add", "practice-clickwrap"], 3);
-        assert!(locked["error"]["next_step"].as_str().unwrap().contains("--passphrase"), "{locked}");
-        let mut command = shell.command(&["vault", "verify", "--json"]);
-        assert!(command.env("INTERTIE_PASSPHRASE", "env:OTHER_SECRET").output().unwrap().status.success());
-        let mut command = shell.command(&["vault", "verify", "--json"]);
-        assert!(!command.env("INTERTIE_PASSPHRASE", "env:CLIENT_SECRET").output().unwrap().status.success(), "a wrong passphrase opened it");
-        let error = shell.json(&["vault", "verify", "--passphrase", SECRET], 2);
-        assert!(!error.to_string().contains(SECRET));
-        drop(vendor);
-    });
+    let shell = Shell::new();
+    let mut init = shell.command(&["vault", "init", "--with-passphrase", "--passphrase", "env:OTHER_SECRET", "--json"]);
+    assert!(init.output().unwrap().status.success());
+    let locked = shell.json(&["credential", "add", "practice-clickwrap"], 3);
+    assert!(locked["error"]["next_step"].as_str().unwrap().contains("--passphrase"), "{locked}");
+    let mut command = shell.command(&["vault", "verify", "--json"]);
+    assert!(command.env("INTERTIE_PASSPHRASE", "env:OTHER_SECRET").output().unwrap().status.success());
+    let mut command = shell.command(&["vault", "verify", "--json"]);
+    assert!(!command.env("INTERTIE_PASSPHRASE", "env:CLIENT_SECRET").output().unwrap().status.success(), "a wrong passphrase opened it");
+    let error = shell.json(&["vault", "verify", "--passphrase", SECRET], 2);
+    assert!(!error.to_string().contains(SECRET));
 }
 
 #[test]

@@ -1,11 +1,15 @@
 //! Integration tests: one binary, so that it links once.
 
-mod console;
 mod cli;
+mod console;
+mod definitions;
+mod engine;
 mod faults;
+mod hostile;
 mod kill;
 mod oauth_faults;
 mod oidc;
 mod peers;
+mod terminal;
 mod pty;
 mod vault;

@@ -61,6 +61,16 @@ impl Stage {
             [[auth.code.input]]
             key = "client_id"
             label = "Client id"
+            [auth.pasted]
+            kind = "oauth2_code"
+            name = "Code, https only"
+            authorize_url = "{at}/authorize?theme=dark"
+            token_url = "{at}/token"
+            redirect = {{ loopback = "https_only", path = "back" }}
+            scopes = {{ default = ["api://{{{{ input.client_id }}}}/read"] }}
+            [[auth.pasted.input]]
+            key = "client_id"
+            label = "Client id"
             [auth.header]
             kind = "api_key"
             name = "Key in a header"
@@ -402,4 +412,46 @@ async fn a_changed_value_takes_the_test_back_and_a_secret_ends_on_its_day() {
     let renewed = credentials::draft_finish(ws, &renewal.id).unwrap();
     assert_eq!(renewed.id, credential.id);
     assert!(credentials::test(ws, &credential.id, &Sink::none()).await.unwrap().ok, "the key came along");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_nobody_can_listen_the_answer_is_pasted() {
+    let stage = Stage::new().await;
+    let ws = &stage.ws;
+    Mock::given(path("/token")).respond_with(json_answer(200, json!({"access_token": "t-1", "expires_in": 60}))).mount(&stage.server).await;
+    let parameter =
+        |url: &str, name: &str| url::Url::parse(url).unwrap().query_pairs().find(|(known, _)| known == name).map(|(_, value)| value.into_owned());
+    let draft = stage.draft("pasted", &[("client_id", "me")], &[]);
+    let consent = credentials::consent_begin(ws, &draft.id).await.unwrap();
+    let view = &consent.view;
+    assert_eq!((view.redirect_uri.as_str(), view.listening, &view.ssh_line), ("https://localhost/back", false, &None));
+    assert_eq!(parameter(&view.authorize_url, "theme").as_deref(), Some("dark"));
+    assert_eq!(parameter(&view.authorize_url, "scope").as_deref(), Some("api://me/read"));
+    assert_eq!(parameter(&view.authorize_url, "code_challenge_method").as_deref(), Some("S256"));
+    consent.offer("a-bare-code").unwrap();
+    consent.finish(ws, &Sink::none()).await.unwrap();
+    let body = String::from_utf8(stage.server.received_requests().await.unwrap().pop().unwrap().body).unwrap();
+    assert!(body.contains("code=a-bare-code") && body.contains("code_verifier=") && body.contains("localhost%2Fback"), "{body}");
+    let credential = credentials::draft_finish(ws, &draft.id).unwrap();
+    assert_eq!(credential.scopes, ["api://me/read"]);
+    // Without a refresh token it needs a person when it ends.
+    assert!(!credential.refreshes);
+    assert_eq!(credentials::expiring(ws, Duration::from_secs(120)).unwrap()[0].what, "access_token");
+    let renewal = credentials::renew(ws, &credential.id).unwrap();
+    assert_eq!(renewal.scopes, ["api://{{ input.client_id }}/read"], "default scopes follow the inputs again");
+
+    // A registered port that somebody else holds.
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let uri = format!("http://localhost:{}/cb", taken.local_addr().unwrap().port());
+    let busy = stage.draft("code", &[("client_id", "me"), ("redirect_uri", &uri)], &[]);
+    let consent = credentials::consent_begin(ws, &busy.id).await.unwrap();
+    assert_eq!((consent.view.redirect_uri.as_str(), consent.view.listening), (uri.as_str(), false));
+    drop((consent, taken));
+    let free = credentials::consent_begin(ws, &busy.id).await.unwrap();
+    assert!(free.view.listening, "the port is free now");
+    // Stopped by the person: the wait ends at once.
+    let cancel = intertie::model::CancellationToken::new();
+    let sink = Sink::new(|_| {}, cancel.clone());
+    cancel.cancel();
+    assert!(free.finish(ws, &sink).await.unwrap_err().what.contains("stopped"));
 }

@@ -40,7 +40,7 @@ impl<'a> Walk<'a> {
         Self { demo, ws: &demo.workspace, sink, draft: String::new(), sample: Sample::default(), kept: HashMap::new(), walked }
     }
 
-    pub async fn to_the_end(mut self) -> Walked {
+    pub async fn walked(mut self) -> Walked {
         // The first failure is the last step; all that happened before it is in the answer.
         let _: Option<()> = self.steps().await;
         self.walked

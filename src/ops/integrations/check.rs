@@ -4,7 +4,9 @@ use super::super::{Result, Workspace, mappings, permissions};
 use super::{auth_kind, kinds, tables, timing};
 use crate::mapping::compile::SAAS;
 use crate::mapping::convert::is_email;
-use crate::model::{AuthKind, CredentialStatus, Every, Finding, Installation, Integration, IntegrationKind, Problem, Severity, Table, Time, Value};
+use crate::model::{
+    AuthKind, CredentialStatus, Every, Finding, Installation, Integration, IntegrationKind, Problem, ProblemKind, Severity, Table, Time, Value,
+};
 use crate::problem;
 use crate::words::clean;
 
@@ -72,11 +74,8 @@ pub(super) fn validate(ws: &Workspace, integration: &Integration) -> Result<Vec<
 
 /// Whether a launch finds out by itself whether this still holds: it tests the credential.
 pub(super) fn will_be_tested(finding: &Finding) -> bool {
-    finding.place == TESTED
+    finding.place == "credential" && finding.problem.kind == ProblemKind::PersonMustAct
 }
-
-/// The place of findings on the credential's last test.
-const TESTED: &str = "credential.status";
 
 fn name(ws: &Workspace, integration: &Integration, out: &mut Findings) -> Result<()> {
     let name = integration.name.trim();
@@ -100,11 +99,11 @@ fn source(ws: &Workspace, integration: &Integration, out: &mut Findings) -> Resu
     match credential.status {
         CredentialStatus::Valid => {}
         CredentialStatus::Untested | CredentialStatus::Unknown => {
-            out.hint(TESTED, problem!(Usage, "integration.credential_untested", credential = label));
+            out.hint("credential", problem!(Usage, "integration.credential_untested", credential = label));
         }
-        CredentialStatus::Refused => out.error(TESTED, problem!(PersonMustAct, "integration.credential_refused", credential = label)),
-        CredentialStatus::Expired => out.error(TESTED, problem!(PersonMustAct, "integration.credential_expired", credential = label)),
-        CredentialStatus::NeedsConsent => out.error(TESTED, problem!(PersonMustAct, "integration.credential_consent", credential = label)),
+        CredentialStatus::Refused => out.error("credential", problem!(PersonMustAct, "integration.credential_refused", credential = label)),
+        CredentialStatus::Expired => out.error("credential", problem!(PersonMustAct, "integration.credential_expired", credential = label)),
+        CredentialStatus::NeedsConsent => out.error("credential", problem!(PersonMustAct, "integration.credential_consent", credential = label)),
     }
     if credential.connector != integration.connector {
         out.error("credential", problem!(Usage, "integration.other_connector", name = name, credential = label));

@@ -2,9 +2,13 @@
 //! rest of the state, a clock or a network; what it wants is in the [`Request`]s it returns.
 
 pub mod credential;
+pub mod draft;
+pub mod history;
 pub mod integration;
 pub mod mapping;
 pub mod permission;
+pub mod picker;
+pub mod words;
 
 use super::app::command::Command;
 use super::app::effect::{Effect, Effects, TaskId, TaskSpec};
@@ -177,6 +181,19 @@ pub fn event(state: &mut State, event: &Event) -> Option<Effects> {
         }
     }
     None
+}
+
+/// Tells the machine on top that one of its commands was given.
+pub fn tell(state: &mut State, id: &'static str) -> Effects {
+    event(state, &Event::Command(id)).unwrap_or_default()
+}
+
+/// Lets the machine on top do something (a prompt that it opened was answered), and carries out what it wants.
+pub fn with_top(state: &mut State, act: impl FnOnce(&mut Wizard) -> Vec<Request>) -> Effects {
+    let Some(place) = state.layers.len().checked_sub(1) else { return Vec::new() };
+    let Some(Layer::Wizard(wizard)) = state.layers.get_mut(place) else { return Vec::new() };
+    let requests = act(wizard);
+    carry_out(state, place, requests)
 }
 
 /// Opens a machine as a layer and carries out what it wants first.
