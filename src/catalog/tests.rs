@@ -107,7 +107,7 @@ fn faults_have_their_line_and_what_to_do() {
         ("id = \"acme\"", "id = \"other\"", "id = \"other\"", "other"),
         ("help = \"Made under Settings.\"", "", "[[auth.token.input]]", "no help"),
         ("secret = true", "", "[auth.token]", "secret input"),
-        ("[[check]]\npath = \"/me\"\nproves = \"The token works.\"", "", "[auth.token]", "no check"),
+        ("[[check]]\npath = \"/me\"\nproves = \"The token works.\"", "", "[auth.token]", "No check"),
         ("https://{{ input.host }}/api", "http://api.example", "base_url", "https"),
         ("https://{{ input.host }}/api", "https://{{ input.hots }}/api", "base_url", "input.hots"),
         ("https://{{ input.host }}/api", "https://{{ input.host /api", "base_url", "cannot be read"),
@@ -134,7 +134,11 @@ fn faults_have_their_line_and_what_to_do() {
             text
         };
         let found = faults(&text);
-        assert!(found.iter().any(|(l, w)| *l == line_with(&text, line) && w.contains(what)), "{to}: {found:?} in line {}", line_with(&text, line));
+        assert!(
+            found.iter().any(|(l, w)| *l == line_with(&text, line) && w.to_lowercase().contains(&what.to_lowercase())),
+            "{to}: {found:?} in line {}",
+            line_with(&text, line)
+        );
         assert!(check(&text, "acme", &any_path).iter().all(|fault| !fault.mend.is_empty()));
     }
 }

@@ -1,10 +1,13 @@
 //! What every command has: the workspace, how to print, whom to ask, and a runtime for what may touch the network.
 
+use std::cell::OnceCell;
 use std::future::Future;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
+
+use tokio::runtime::Runtime;
 
 use super::{Global, ask, output};
 use crate::model::{CancellationToken, Progress, Secret, Sink};
@@ -20,12 +23,23 @@ pub struct Context {
     /// Whether there is a person to ask.
     pub person: bool,
     passphrase: Option<String>,
+    /// One for the whole command: connections are kept between waits, and end with the runtime that made them.
+    runtime: OnceCell<Runtime>,
+}
+
+impl Drop for Context {
+    fn drop(&mut self) {
+        // A blocking read of standard input may still wait for a line; it must not keep the process.
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
 }
 
 impl Context {
     pub fn new(global: &Global) -> Result<Self> {
         let passphrase = global.passphrase.clone().or_else(|| variable("INTERTIE_PASSPHRASE"));
-        Ok(Self { ws: open(global)?, json: global.json, yes: global.yes, person: ask::possible(), passphrase })
+        Ok(Self { ws: open(global)?, json: global.json, yes: global.yes, person: ask::possible(), passphrase, runtime: OnceCell::new() })
     }
 
     /// Prints `value` with `--json`, or else what `human` prints.
@@ -76,7 +90,13 @@ impl Context {
 
     /// Runs what may touch the network. Ctrl-C or SIGTERM asks it to stop; a second one ends the process.
     pub fn wait<T, F: Future<Output = Result<T>>>(&self, work: impl FnOnce(Sink) -> F) -> Result<T> {
-        let runtime = super::runtime()?;
+        let runtime = match self.runtime.get() {
+            Some(runtime) => runtime,
+            None => {
+                let runtime = super::runtime()?;
+                self.runtime.get_or_init(|| runtime)
+            }
+        };
         let cancel = CancellationToken::new();
         let meter = Meter::new(io::stderr().is_terminal() && !self.json);
         let sink = match &meter {
@@ -87,14 +107,14 @@ impl Context {
             None => Sink::new(|_| {}, cancel.clone()),
         };
         let result = runtime.block_on(async {
-            tokio::spawn(stop_on_signal(cancel));
-            work(sink).await
+            let watch = tokio::spawn(stop_on_signal(cancel));
+            let result = work(sink).await;
+            watch.abort();
+            result
         });
         if let Some(meter) = meter {
             meter.clear();
         }
-        // A blocking read of standard input may still wait for a line; it must not keep the process.
-        runtime.shutdown_background();
         result
     }
 }

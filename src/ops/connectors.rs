@@ -6,7 +6,8 @@ use indexmap::IndexMap;
 use serde_json::{Map, Value, json};
 
 use super::{Result, Workspace};
-use crate::catalog::{self, addresses, template::Context};
+use crate::catalog::template::{self, Context};
+use crate::catalog::{self, addresses};
 use crate::model::{AuthMethod, Connector, Finding, Input};
 
 pub use crate::catalog::{AuthRow, ConnectorRow, DefinitionFault};
@@ -25,7 +26,7 @@ pub fn get(ws: &Workspace, id: &str) -> Result<Connector> {
     Ok(ws.catalog().get(id)?.as_ref().clone())
 }
 
-/// The addresses and scopes as they come out for given inputs; what cannot be rendered yet stays a template.
+/// The addresses and scopes as they come out for given inputs. What has no value yet stays in them as a template: `{{ input.tenant }}`.
 ///
 /// `base_url`, the `authorize_url`, `token_url`, `refresh_url`, `revoke_url` and `scopes` of the default method (or of the one that
 /// `inputs` names as `method`), and under `auth` the same for every method.
@@ -33,16 +34,14 @@ pub fn resolved(ws: &Workspace, id: &str, inputs: &IndexMap<String, String>) -> 
     let connector = ws.catalog().get(id)?;
     let chosen = inputs.get("method").filter(|method| connector.auth.contains_key(*method)).map(String::as_str);
     let chosen = chosen.or_else(|| connector.default_auth().map(|(key, _)| key)).unwrap_or_default().to_owned();
-    let none = IndexMap::new();
     let mut auth = Map::new();
     for (key, method) in &connector.auth {
-        auth.insert(key.clone(), method_addresses(method, &Context::new(&connector, key, inputs, &none)));
+        auth.insert(key.clone(), method_addresses(method, &Known::new(&connector, key, inputs)));
     }
-    let context = Context::new(&connector, &chosen, inputs, &none);
-    let base = addresses::base_url(&connector, &context).ok().flatten().or_else(|| connector.request.base_url.first().cloned());
+    let known = Known::new(&connector, &chosen, inputs);
     let mut out = Map::new();
     out.insert("method".to_owned(), json!(chosen));
-    out.insert("base_url".to_owned(), json!(base));
+    out.insert("base_url".to_owned(), known.address(|context| addresses::base_url(&connector, context), &connector.request.base_url));
     if let Some(Value::Object(own)) = auth.get(&chosen) {
         out.extend(own.clone());
     }
@@ -50,18 +49,40 @@ pub fn resolved(ws: &Workspace, id: &str, inputs: &IndexMap<String, String>) -> 
     Ok(Value::Object(out))
 }
 
-fn method_addresses(method: &AuthMethod, context: &Context) -> Value {
-    let or_template = |rendered: Result<Option<String>>, templates: &[String]| match rendered {
-        Ok(url) => json!(url),
-        Err(_) => json!(templates.first()),
-    };
-    let some = |url: Result<String>| url.map(Some);
-    let scopes = addresses::scopes(method, &[], context).unwrap_or_else(|_| method.scopes.default.clone());
+/// What is known of a method's inputs, and the same with a template in place of each required one that has no value.
+struct Known {
+    context: Context,
+    open: Context,
+}
+
+impl Known {
+    fn new(connector: &Connector, method: &str, inputs: &IndexMap<String, String>) -> Self {
+        let context = Context::new(connector, method, inputs, &IndexMap::new());
+        let mut open = context.clone();
+        for input in connector.inputs_for(method).into_iter().filter(|input| !input.optional) {
+            open.input.entry(input.key.clone()).or_insert_with(|| format!("{{{{ input.{} }}}}", input.key));
+        }
+        Self { context, open }
+    }
+
+    fn address(&self, find: impl FnOnce(&Context) -> Result<Option<String>>, templates: &[String]) -> Value {
+        match find(&self.context) {
+            Ok(url) => json!(url),
+            Err(_) => json!(template::first(templates, &self.open).ok().flatten().as_ref().or(templates.first())),
+        }
+    }
+}
+
+fn method_addresses(method: &AuthMethod, known: &Known) -> Value {
+    let refresh = if method.refresh_url.is_empty() { &method.token_url } else { &method.refresh_url };
+    let scopes = addresses::scopes(method, &[], &known.context).unwrap_or_else(|_| {
+        method.scopes.default.iter().map(|scope| template::render(scope, &known.open).unwrap_or_else(|_| scope.clone())).collect()
+    });
     json!({
-        "authorize_url": or_template(some(addresses::authorize_url(method, context)), &method.authorize_url),
-        "token_url": or_template(some(addresses::token_url(method, context)), &method.token_url),
-        "refresh_url": or_template(some(addresses::refresh_url(method, context)), if method.refresh_url.is_empty() { &method.token_url } else { &method.refresh_url }),
-        "revoke_url": or_template(addresses::revoke_url(method, context), &method.revoke_url),
+        "authorize_url": known.address(|context| addresses::authorize_url(method, context).map(Some), &method.authorize_url),
+        "token_url": known.address(|context| addresses::token_url(method, context).map(Some), &method.token_url),
+        "refresh_url": known.address(|context| addresses::refresh_url(method, context).map(Some), refresh),
+        "revoke_url": known.address(|context| addresses::revoke_url(method, context), &method.revoke_url),
         "scopes": scopes,
     })
 }
@@ -112,6 +133,16 @@ pub fn check_input(input: &Input, value: &str) -> Option<Finding> {
 #[must_use]
 pub fn tidy_input(input: &Input, value: &str) -> String {
     catalog::input::tidy(input, value)
+}
+
+/// A template of a definition (an address, a scope) as it comes out for these settings; as it stands where something is still missing.
+#[must_use]
+pub fn filled_in(connector: &Connector, method: &str, settings: &IndexMap<String, String>, template: &str) -> String {
+    if catalog::template::is_plain(template) {
+        return template.to_owned();
+    }
+    let context = Context::new(connector, method, settings, &IndexMap::new());
+    catalog::template::render(template, &context).unwrap_or_else(|_| template.to_owned())
 }
 
 #[cfg(test)]

@@ -60,7 +60,14 @@ fn addresses_come_out_or_stay_templates() {
     let (_dir, ws) = workspace();
     let inputs = |pairs: &[(&str, &str)]| pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect::<IndexMap<_, _>>();
     let open = resolved(&ws, "zendesk", &inputs(&[])).unwrap();
-    assert!(open["base_url"].as_str().unwrap().contains("{{"), "{open}");
+    assert_eq!(open["base_url"], "https://{{ input.subdomain }}.zendesk.com");
+    let open = resolved(&ws, "microsoft-365", &inputs(&[])).unwrap();
+    assert_eq!(open["token_url"], "https://login.microsoftonline.com/{{ input.tenant }}/oauth2/v2.0/token");
+    assert_eq!(open["scopes"][0], "https://graph.microsoft.com/.default");
+    let open = resolved(&ws, "icertis", &inputs(&[])).unwrap();
+    assert_eq!(open["scopes"][0], "api://{{ input.client_id }}/.default");
+    assert_eq!(resolved(&ws, "github", &inputs(&[])).unwrap()["base_url"], "https://api.github.com");
+    assert_eq!(resolved(&ws, "file", &inputs(&[])).unwrap()["base_url"], Value::Null);
     let filled = resolved(&ws, "zendesk", &inputs(&[("subdomain", "acme")])).unwrap();
     assert_eq!(filled["base_url"], "https://acme.zendesk.com");
     let own = resolved(&ws, "ironclad-clickwrap", &inputs(&[("token_url", "http://127.0.0.1:9/token"), ("base_url", "http://127.0.0.1:9")])).unwrap();

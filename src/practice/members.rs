@@ -18,8 +18,8 @@ pub fn page_asked(call: &Call) -> u64 {
 
 pub fn answer(shared: &Shared, call: &Call, path: &[&str], bent: Bent) -> Reply {
     match path {
-        ["accounts", ACCOUNT, "members"] => list(shared, call, bent, None),
-        ["accounts", _, "members"] => Reply::error(404, "not_found", "There is no such account; the practice account is “practice”."),
+        ["accounts", ACCOUNT | "practice", "members"] => list(shared, call, bent, None),
+        ["accounts", _, "members"] => Reply::error(404, "not_found", "There is no such account; the practice account is 1."),
         ["sites", site, "memberships"] => match site.parse::<u64>() {
             Ok(site) => list(shared, call, bent, Some(site)),
             Err(_) => Reply::error(404, "not_found", "There is no such site; sites are numbers."),
@@ -52,7 +52,7 @@ fn list(shared: &Shared, call: &Call, bent: Bent, site: Option<u64>) -> Reply {
     let room = if bent.empty { 0 } else { usize::try_from(per_page).unwrap_or(0) };
     for (i, mut person) in roster.from(skip.min(total)).take(room).enumerate() {
         if bent.hostile {
-            make_hostile(&mut person, i);
+            person.name = hostile(&person.name, i);
         }
         if count > 0 {
             data.push(',');
@@ -61,10 +61,8 @@ fn list(shared: &Shared, call: &Call, bent: Bent, site: Option<u64>) -> Reply {
             None => write_member(&mut data, &person, wanted),
             Some(site) => {
                 let id = person.id + 1_000_000;
-                let _ = write!(
-                    data,
-                    "{{\"id\":{id},\"account\":\"{ACCOUNT}\",\"site\":{site},\"role\":\"member\",\"membership_type\":\"site\",\"user\":"
-                );
+                let _ =
+                    write!(data, "{{\"id\":{id},\"account\":{ACCOUNT},\"site\":{site},\"role\":\"member\",\"membership_type\":\"site\",\"user\":");
                 write_member(&mut data, &person, wanted);
                 data.push('}');
             }
@@ -118,15 +116,15 @@ fn text(out: &mut String, text: &str) {
 }
 
 /// What a vendor's record may hold when somebody means ill, or copied from the wrong window.
-fn make_hostile(person: &mut Person, i: usize) {
-    person.name = match i % 8 {
-        0 => format!("{}\u{1b}]0;owned\u{7}\u{1b}[2J\u{1b}[31m", person.name),
-        1 => format!("\u{202e}{}\u{2066}", person.name),
-        2 => format!("{}\u{1b}]52;c;cm0gLXJmIH4=\u{7}", person.name),
+pub fn hostile(name: &str, i: usize) -> String {
+    match i % 8 {
+        0 => format!("{}\u{1b}]0;owned\u{7}\u{1b}[2J\u{1b}[31m", name),
+        1 => format!("\u{202e}{}\u{2066}", name),
+        2 => format!("{}\u{1b}]52;c;cm0gLXJmIH4=\u{7}", name),
         3 => "x".repeat(1 << 20),
-        4 => format!("{}\r\n\u{9b}31m\u{85}\0\u{7f}", person.name),
+        4 => format!("{}\r\n\u{9b}31m\u{85}\0\u{7f}", name),
         5 => "=cmd|' /C calc'!A0".to_owned(),
         6 => "{{ 7*7 }}{% for i in range(10**9) %}".to_owned(),
         _ => "e\u{301}".repeat(2_000) + "\u{200d}\u{fe0f}\u{feff}",
-    };
+    }
 }

@@ -5,7 +5,7 @@
 //!
 //! - an authorization server: code with PKCE and a consent page, client credentials, refresh with rotation, revocation (RFC 6749, 7636,
 //!   7009, 8414, 9207);
-//! - a members API in the shape of Ironclad Clickwrap's: `/v1.1/accounts/practice/members` and `/v1.1/sites/{id}/memberships`;
+//! - a members API in the shape of Ironclad Clickwrap's: `/v1.1/accounts/1/members` and `/v1.1/sites/{id}/memberships`;
 //! - SCIM 2.0 under `/scim/v2` (RFC 7643, 7644), which takes what Entra and Okta send as well as what the RFC says;
 //! - faults, set with [`Faults::set`], and days that pass, with [`Practice::pass_a_day`].
 //!
@@ -20,6 +20,7 @@ mod oauth;
 mod page;
 mod people;
 mod roster;
+mod scim;
 mod server;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -41,8 +42,8 @@ pub const CLIENT_ID: &str = "practice-client";
 pub const CLIENT_SECRET: &str = "practice-secret";
 /// A published token that always works, for the API and for SCIM.
 pub const TOKEN: &str = "practice-token";
-/// The only account there is.
-pub const ACCOUNT: &str = "practice";
+/// The only account there is; `practice` names it, too.
+pub const ACCOUNT: &str = "1";
 
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -75,6 +76,7 @@ struct Shared {
     faults: Faults,
     roster: Mutex<roster::Roster>,
     oauth: Mutex<oauth::Server>,
+    scim: Mutex<scim::Directory>,
     requests: std::sync::atomic::AtomicU64,
 }
 
@@ -94,6 +96,7 @@ pub async fn start(options: Options) -> Result<Practice, Problem> {
         faults: faults.clone(),
         roster: Mutex::new(roster::Roster::new(options.seed, options.people)),
         oauth: Mutex::new(oauth::Server::new(&base_url, options.token_lifetime)),
+        scim: Mutex::default(),
         requests: std::sync::atomic::AtomicU64::new(0),
     });
     let stop = CancellationToken::new();
@@ -105,7 +108,10 @@ impl Practice {
     /// Lets a day pass: some people leave, some who left the day before return, some are renamed, some join, some are verified or no longer.
     /// Nobody is in two of the lists.
     pub fn pass_a_day(&self) -> Day {
-        lock(&self.shared.roster).pass_a_day()
+        let mut roster = lock(&self.shared.roster);
+        let day = roster.pass_a_day();
+        lock(&self.shared.scim).pass_a_day(&day, &roster);
+        day
     }
 
     /// Everybody who is there now, in the order in which they are listed.

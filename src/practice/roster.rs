@@ -32,6 +32,10 @@ impl Roster {
         Self { seed, ever: people, gone: BTreeSet::new(), left_yesterday: Vec::new(), renamed: HashMap::new(), flipped: HashSet::new(), days: 0 }
     }
 
+    pub fn seed(&self) -> u64 {
+        self.seed
+    }
+
     pub fn count(&self) -> u64 {
         self.ever - self.gone.len() as u64
     }

@@ -17,7 +17,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use super::faults::Fault;
-use super::{Shared, TOKEN, lock, members, oauth, page};
+use super::{Shared, TOKEN, lock, members, oauth, page, scim};
 
 /// The largest request body that is read.
 const LARGEST: usize = 1 << 20;
@@ -170,8 +170,9 @@ async fn route(shared: &Shared, call: &Call) -> Result<Reply, io::Error> {
         ("POST", ["oauth", "token"]) => oauth::token(&mut lock(&shared.oauth), call),
         ("POST", ["oauth", "revoke"]) => oauth::revoke(&mut lock(&shared.oauth), call),
         (_, ["oauth", "authorize" | "token" | "revoke"]) => Reply::error(405, "method_not_allowed", "This address takes another method."),
-        ("GET", ["v1.1", rest @ ..]) => return api(shared, call, rest, members::page_asked(call), members::answer).await,
+        ("GET", ["v1.1", rest @ ..]) => return MEMBERS.answer(shared, call, rest).await,
         (_, ["v1.1", ..]) => Reply::error(405, "method_not_allowed", "The practice vendor's members are read only."),
+        (_, ["scim", "v2", rest @ ..]) => return SCIM.answer(shared, call, rest).await,
         _ => Reply::error(404, "not_found", "The practice vendor has nothing at this address."),
     })
 }
@@ -183,63 +184,62 @@ pub struct Bent {
     pub empty: bool,
 }
 
-/// Faults and the credential first, then the answer.
-async fn api(shared: &Shared, call: &Call, path: &[&str], page: u64, answer: fn(&Shared, &Call, &[&str], Bent) -> Reply) -> Result<Reply, io::Error> {
-    let fault = shared.faults.next(page);
-    if fault == Some(Fault::Expired) {
-        lock(&shared.oauth).expire_access_tokens();
-    }
-    if let Err(refusal) = allowed(shared, call) {
-        return Ok(refusal);
-    }
-    let honest = |bent| answer(shared, call, path, bent);
-    Ok(match fault {
-        None | Some(Fault::Expired) => honest(Bent::default()),
-        Some(Fault::TooMany { retry_after }) => {
-            Reply::error(429, "too_many_requests", "Too many requests.").with("retry-after", retry_after.to_string())
-        }
-        Some(Fault::ServerError) => Reply::error(500, "internal_error", "Something went wrong on purpose."),
-        Some(Fault::Forbidden) => Reply::error(403, "forbidden", "This token may not read members."),
-        Some(Fault::Truncated) => Reply { cut: true, ..honest(Bent::default()) },
-        Some(Fault::Reset) => return Err(io::Error::other("reset on purpose")),
-        Some(Fault::Slow(pause)) => {
-            tokio::time::sleep(pause).await;
-            honest(Bent::default())
-        }
-        Some(Fault::Malformed) => {
-            let whole = honest(Bent::default()).body;
-            Reply::of(200, "application/json", whole.slice(..whole.len().saturating_sub(whole.len() / 3)))
-        }
-        Some(Fault::WebPage) => Reply::html(200, page::welcome(&shared.base_url)),
-        Some(Fault::Hostile) => honest(Bent { hostile: true, ..Bent::default() }),
-        Some(Fault::Empty) => honest(Bent { empty: true, ..Bent::default() }),
-    })
+/// A part of the API that takes a token and has faults.
+struct Part {
+    page_asked: fn(&Call) -> u64,
+    answer: fn(&Shared, &Call, &[&str], Bent) -> Reply,
+    error: fn(u16, &str, &str) -> Reply,
 }
 
-/// RFC 6750 §3.
-fn allowed(shared: &Shared, call: &Call) -> Result<(), Reply> {
-    let refuse = |error: &str, text: &str| {
-        let challenge = if error.is_empty() {
-            "Bearer realm=\"practice\"".to_owned()
-        } else {
-            format!("Bearer realm=\"practice\", error=\"{error}\", error_description=\"{text}\"")
-        };
-        let code = if error.is_empty() { "unauthorized" } else { error };
-        Err(Reply::error(401, code, text).with("www-authenticate", challenge))
-    };
-    let scheme_and_token = call.header("authorization").and_then(|value| value.split_once(' '));
-    match scheme_and_token {
-        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => {
-            let token = token.trim();
-            if token == TOKEN {
-                return Ok(());
-            }
-            match lock(&shared.oauth).check(token) {
-                oauth::Checked::Valid => Ok(()),
-                oauth::Checked::Expired => refuse("invalid_token", "The access token has expired."),
-                oauth::Checked::Unknown => refuse("invalid_token", "The access token is unknown or was revoked."),
-            }
+const MEMBERS: Part = Part { page_asked: members::page_asked, answer: members::answer, error: Reply::error };
+const SCIM: Part = Part { page_asked: scim::page_asked, answer: scim::answer, error: |status, _, detail| scim::error(status, "", detail) };
+
+impl Part {
+    /// Faults and the credential first, then the answer.
+    async fn answer(&self, shared: &Shared, call: &Call, path: &[&str]) -> Result<Reply, io::Error> {
+        let fault = shared.faults.next((self.page_asked)(call));
+        if fault == Some(Fault::Expired) {
+            lock(&shared.oauth).expire_access_tokens();
         }
-        _ => refuse("", "A bearer token is needed."),
+        if let Err((code, text, challenge)) = allowed(shared, call) {
+            return Ok((self.error)(401, code, text).with("www-authenticate", challenge));
+        }
+        let honest = |bent| (self.answer)(shared, call, path, bent);
+        Ok(match fault {
+            None | Some(Fault::Expired) => honest(Bent::default()),
+            Some(Fault::TooMany { retry_after }) => {
+                (self.error)(429, "too_many_requests", "Too many requests.").with("retry-after", retry_after.to_string())
+            }
+            Some(Fault::ServerError) => (self.error)(500, "internal_error", "Something went wrong on purpose."),
+            Some(Fault::Forbidden) => (self.error)(403, "forbidden", "This token may not read members."),
+            Some(Fault::Truncated) => Reply { cut: true, ..honest(Bent::default()) },
+            Some(Fault::Reset) => return Err(io::Error::other("reset on purpose")),
+            Some(Fault::Slow(pause)) => {
+                tokio::time::sleep(pause).await;
+                honest(Bent::default())
+            }
+            Some(Fault::Malformed) => {
+                let whole = honest(Bent::default()).body;
+                Reply::of(200, "application/json", whole.slice(..whole.len() - whole.len() / 3))
+            }
+            Some(Fault::WebPage) => Reply::html(200, page::welcome(&shared.base_url)),
+            Some(Fault::Hostile) => honest(Bent { hostile: true, ..Bent::default() }),
+            Some(Fault::Empty) => honest(Bent { empty: true, ..Bent::default() }),
+        })
+    }
+}
+
+/// RFC 6750 §3; on refusal a code, a text and the challenge.
+fn allowed(shared: &Shared, call: &Call) -> Result<(), (&'static str, &'static str, String)> {
+    let invalid = |text: &'static str| {
+        Err(("invalid_token", text, format!("Bearer realm=\"practice\", error=\"invalid_token\", error_description=\"{text}\"")))
+    };
+    match call.header("authorization").and_then(|value| value.split_once(' ')) {
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => match (token.trim(), lock(&shared.oauth).check(token.trim())) {
+            (TOKEN, _) | (_, oauth::Checked::Valid) => Ok(()),
+            (_, oauth::Checked::Expired) => invalid("The access token has expired."),
+            (_, oauth::Checked::Unknown) => invalid("The access token is unknown or was revoked."),
+        },
+        _ => Err(("unauthorized", "A bearer token is needed.", "Bearer realm=\"practice\"".to_owned())),
     }
 }

@@ -39,7 +39,8 @@ impl Harness {
         harness
     }
 
-    fn take(&mut self, effects: Vec<Effect>) {
+    /// Takes effects as if a message had brought them: for what tests begin themselves.
+    pub fn take(&mut self, effects: Vec<Effect>) {
         for effect in effects {
             match effect {
                 Effect::Start { id, spec } => self.open.push((id, *spec)),

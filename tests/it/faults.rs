@@ -25,7 +25,7 @@ id = 'members'
 name = 'Members'
 kind = 'users'
 key = 'id'
-path = '/v1.1/accounts/practice/members'
+path = '/v1.1/accounts/1/members'
 records = 'data'
 [resource.paging]
 kind = 'page'
@@ -230,7 +230,7 @@ async fn a_revoked_credential_asks_for_a_person() {
 async fn a_million_people_cost_nothing_until_they_are_asked_for() {
     let started = Instant::now();
     let practice = practice::start(Options { people: 1_000_000, ..Options::default() }).await.unwrap();
-    let url = format!("{}/v1.1/accounts/practice/members?page=1000&per_page=1000", practice.base_url);
+    let url = format!("{}/v1.1/accounts/1/members?page=1000&per_page=1000", practice.base_url);
     let body: Value = http(&url).get(&url).bearer_auth(practice::TOKEN).send().await.unwrap().json().await.unwrap();
     assert_eq!((&body["count"], &body["has_more"], &body["total_count"]), (&json!(1000), &json!(false), &json!(1_000_000)));
     assert!(started.elapsed() < Duration::from_secs(5));
@@ -304,7 +304,7 @@ async fn refresh(practice: &Practice, token: &str) -> (u16, Value) {
 }
 
 async fn works(practice: &Practice, token: &str) -> bool {
-    let url = format!("{}/v1.1/accounts/practice/members?per_page=1", practice.base_url);
+    let url = format!("{}/v1.1/accounts/1/members?per_page=1", practice.base_url);
     http(&url).get(&url).bearer_auth(token).send().await.unwrap().status() == 200
 }
 

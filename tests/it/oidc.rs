@@ -383,3 +383,35 @@ async fn client_credentials() {
     assert!(outcome.request.starts_with("POST http://127.0.0.1:"), "{}", outcome.request);
     assert_eq!(credentials::draft_finish(&ws, &wrong.id).unwrap().status, CredentialStatus::Refused);
 }
+
+/// Real processes share one workspace: whoever comes first refreshes, the others wait and read what he kept. The provider ends the whole
+/// grant when a refresh token comes twice, so a second request would show.
+#[tokio::test(flavor = "multi_thread")]
+async fn processes_that_need_a_token_at_once_make_one_request() {
+    let stage = Stage::new();
+    let ws = stage.workspace();
+    let draft = stage.consented(&ws).await;
+    let credential = credentials::draft_finish(&ws, &draft.id).unwrap();
+    for round in 1..=2 {
+        stage.control("end-access").await;
+        let processes: Vec<_> = (0..6)
+            .map(|_| {
+                std::process::Command::new(env!("CARGO_BIN_EXE_intertie"))
+                    .arg("--workspace")
+                    .arg(stage.dir.path())
+                    .args(["credential", "test", &credential.name, "--json"])
+                    .stdin(std::process::Stdio::null())
+                    .stdout(std::process::Stdio::piped())
+                    .stderr(std::process::Stdio::piped())
+                    .spawn()
+                    .unwrap()
+            })
+            .collect();
+        for process in processes {
+            let output = tokio::task::spawn_blocking(|| process.wait_with_output()).await.unwrap().unwrap();
+            assert!(output.status.success(), "{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        }
+        assert_eq!(stage.granted("refresh_token").await, round);
+    }
+    assert!(credentials::test(&ws, &credential.id, &Sink::none()).await.unwrap().ok);
+}

@@ -139,6 +139,12 @@ impl Pty {
         rustix::process::kill_process(pid, signal).expect("signalled");
     }
 
+    /// Whether the terminal shows what is typed.
+    pub fn echoes(&self) -> bool {
+        let termios = self.master.as_ref().and_then(|master| master.get_termios()).expect("the terminal is open");
+        format!("{:?}", termios.local_flags).split(" | ").any(|flag| flag.trim_matches(|c: char| !c.is_ascii_uppercase()) == "ECHO")
+    }
+
     /// Closes the terminal under the program. The reader holds it too, and is woken by a last frame.
     pub fn hang_up(&mut self) {
         self.shared.0.lock().expect("not poisoned").hanging_up = true;

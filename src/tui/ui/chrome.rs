@@ -44,7 +44,8 @@ fn draw_header(frame: &mut Frame<'_>, area: Rect, state: &State, compact: bool) 
     if let Some(wizard) = state.wizard() {
         parts.extend(wizard.crumbs().iter().map(|crumb| text::clean(crumb)));
     }
-    let room = width.saturating_sub(right + 1);
+    // One column before, and two between what is where and what needs a look.
+    let room = width.saturating_sub(right + if right > 0 { 3 } else { 1 });
     let whole = parts.join(&crumb);
     let last = parts.last().cloned().unwrap_or_default();
     let shown = if text::width(&whole) <= room { whole.clone() } else { text::cut(&parts[usize::from(parts.len() > 2)..].join(&crumb), room) };

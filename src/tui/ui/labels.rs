@@ -1,6 +1,20 @@
 //! The words for states and kinds, for every pane.
 
-use crate::model::RunState;
+use super::theme::{Symbol, Tone};
+use crate::model::{CredentialStatus, RunState};
+
+/// The word, symbol and tone for how a credential stands.
+#[must_use]
+pub fn credential_status(status: CredentialStatus) -> (&'static str, Symbol, Tone) {
+    match status {
+        CredentialStatus::Untested => (crate::t!("credentials.standing.untested"), Symbol::Quiet, Tone::Dim),
+        CredentialStatus::Valid => (crate::t!("credentials.standing.valid"), Symbol::Good, Tone::Good),
+        CredentialStatus::Expired => (crate::t!("credentials.standing.expired"), Symbol::Bad, Tone::Bad),
+        CredentialStatus::NeedsConsent => (crate::t!("credentials.standing.needs_consent"), Symbol::Notice, Tone::Notice),
+        CredentialStatus::Refused => (crate::t!("credentials.standing.refused"), Symbol::Bad, Tone::Bad),
+        CredentialStatus::Unknown => (crate::t!("credentials.standing.unknown"), Symbol::Notice, Tone::Notice),
+    }
+}
 
 /// The word for a run's state.
 #[must_use]

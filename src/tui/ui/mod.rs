@@ -9,6 +9,7 @@ pub mod list;
 pub mod modal;
 pub mod palette;
 pub mod table;
+pub mod terms;
 pub mod text;
 pub mod theme;
 pub mod toast;

@@ -32,7 +32,12 @@ pub enum Wizard {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
+    /// The credential wizard while something is chosen or typed, and its other faces, whose keys mean other things.
     Credential,
+    CredentialConsent,
+    CredentialMend,
+    CredentialTest,
+    CredentialSaved,
     Integration,
     Mapping,
     Permission,
@@ -94,7 +99,7 @@ impl Wizard {
     #[must_use]
     pub fn kind(&self) -> Kind {
         match self {
-            Self::Credential(_) => Kind::Credential,
+            Self::Credential(machine) => machine.kind(),
             Self::Integration(_) => Kind::Integration,
             Self::Mapping(_) => Kind::Mapping,
             Self::Permission(_) => Kind::Permission,

@@ -162,7 +162,9 @@ pub(super) mod tests {
     use serde_json::Value;
 
     /// Rows as (number, slots), bad ones as (number, message).
-    pub fn all(name: &str, content: &[u8], paths: &[&str]) -> Result<(Vec<(u64, Vec<Value>)>, Vec<(u64, String)>), Problem> {
+    type Read = (Vec<(u64, Vec<Value>)>, Vec<(u64, String)>);
+
+    pub fn all(name: &str, content: &[u8], paths: &[&str]) -> Result<Read, Problem> {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join(name);
         std::fs::write(&path, content).unwrap();
