@@ -1,5 +1,8 @@
 //! How fast a run is: records a second from a vendor on loopback into the inventory, beside what its parts take alone.
 //!
+//! Beside the time of the clock stands the time of the processors, all threads together (the little vendor's, too): it is what stays
+//! comparable on a busy machine.
+//!
 //! `cargo bench --bench run` takes 100,000 records; `cargo bench --bench run -- 1000000` a million.
 
 use std::collections::VecDeque;
@@ -36,23 +39,23 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let fetch = runtime.block_on(async {
         let client = client(&connector);
-        let started = Instant::now();
+        let spent = Spent::begin();
         for page in 1..=bodies.len() {
             client.send("GET", &format!("/members?page={page}"), &[], None, &Sink::none()).await.expect("an answer");
         }
-        started.elapsed()
+        spent.end()
     });
     tell("fetch only", n, fetch, None);
 
     let compiled = mapping();
-    let started = Instant::now();
+    let spent = Spent::begin();
     let mut rows = 0;
     for body in bodies.iter() {
         let list = Path::parse("data").expect("a path");
         rows += compiled.projection().body(body, Some(&list), &Projection::default()).expect("a body").rows.len() as u64;
     }
     assert_eq!(rows, n);
-    let parse = started.elapsed();
+    let parse = spent.end();
     tell("parse only", n, parse, None);
 
     let dir = tempfile::tempdir()?;
@@ -69,7 +72,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let dir = tempfile::tempdir()?;
     let store = Arc::new(Store::open(dir.path())?);
-    let parts = fetch.max(parse).max(insert);
+    let parts = fetch.0.max(parse.0).max(insert.0);
     for (what, fresh) in [("whole run, all new", true), ("whole run, all unchanged", false)] {
         let (connector, resource) = (connector.clone(), resource.clone());
         let (run, whole) = runtime.block_on(timed(&store, move |_, sink| {
@@ -85,9 +88,35 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     views(&store)
 }
 
-fn tell(what: &str, n: u64, time: Duration, beside: Option<Duration>) {
-    let ratio = beside.map_or_else(String::new, |beside| format!("  {:.2} × its slowest part", time.as_secs_f64() / beside.as_secs_f64()));
-    println!("{what:<36} {:>8.3} s  {:>10.0} records/s{ratio}", time.as_secs_f64(), n as f64 / time.as_secs_f64());
+/// Time of the clock, and of the processors.
+type Time2 = (Duration, Duration);
+
+struct Spent {
+    clock: Instant,
+    processors: Duration,
+}
+
+impl Spent {
+    fn begin() -> Self {
+        Self { clock: Instant::now(), processors: processors() }
+    }
+
+    fn end(self) -> Time2 {
+        (self.clock.elapsed(), processors().saturating_sub(self.processors))
+    }
+}
+
+/// What all threads have spent on a processor (Linux, Documentation/scheduler/sched-stats.rst); nothing elsewhere.
+fn processors() -> Duration {
+    let Ok(tasks) = std::fs::read_dir("/proc/self/task") else { return Duration::ZERO };
+    let spent = |task: std::fs::DirEntry| std::fs::read_to_string(task.path().join("schedstat")).ok()?.split(' ').next()?.parse::<u64>().ok();
+    Duration::from_nanos(tasks.flatten().filter_map(spent).sum())
+}
+
+fn tell(what: &str, n: u64, (clock, processors): Time2, beside: Option<Duration>) {
+    let ratio = beside.map_or_else(String::new, |beside| format!("  {:.2} × its slowest part", clock.as_secs_f64() / beside.as_secs_f64()));
+    let (clock, processors) = (clock.as_secs_f64(), processors.as_secs_f64());
+    println!("{what:<34} {clock:>8.3} s {:>10.0} records/s  {processors:>8.3} s of processors{ratio}", n as f64 / clock);
 }
 
 fn views(store: &Store) -> Result<(), Box<dyn std::error::Error>> {
@@ -102,22 +131,30 @@ fn views(store: &Store) -> Result<(), Box<dyn std::error::Error>> {
         ("a condition", DataQuery { where_: Some("active = true and locale = fr-FR".to_owned()), ..plain.clone() }),
     ] {
         let ask = || {
-            let started = Instant::now();
+            let spent = Spent::begin();
             let total = inventory::query(store, Table::People, &query).expect("a page").total;
-            (started.elapsed().as_secs_f64() * 1e3, total)
+            let (clock, processors) = spent.end();
+            (clock.as_secs_f64() * 1e3, processors.as_secs_f64() * 1e3, total)
         };
-        let ((first, total), (again, _)) = (ask(), ask());
-        println!("{what:<36} {first:>8.2} ms  {again:>8.2} ms  {total} records");
+        let ((first, processors, total), (again, ..)) = (ask(), ask());
+        println!("{what:<34} {first:>8.2} ms ({processors:>7.2} ms of processors)  {again:>8.2} ms  {total} records");
+    }
+    let workspace = intertie::ops::Workspace::open(store.dir(), intertie::ops::Config::default());
+    for what in ["overview, workspace opened", "overview"] {
+        let spent = Spent::begin();
+        let people = intertie::ops::overview::summary(&workspace).expect("a summary").people;
+        let (clock, processors) = spent.end();
+        println!("{what:<34} {:>8.2} ms ({:>7.2} ms of processors)  {people} people", clock.as_secs_f64() * 1e3, processors.as_secs_f64() * 1e3);
     }
     Ok(())
 }
 
-async fn timed(store: &Arc<Store>, open: impl FnOnce(&Run, &Sink) -> Result<Opened, Problem> + Send + 'static) -> (Run, Duration) {
+async fn timed(store: &Arc<Store>, open: impl FnOnce(&Run, &Sink) -> Result<Opened, Problem> + Send + 'static) -> (Run, Time2) {
     let job = Job { integration: integration(), tables: &[Table::People], options: RunOptions::default(), share: 30 };
-    let started = Instant::now();
+    let spent = Spent::begin();
     let run = engine::run(store, job, open, &Sink::none()).await.expect("a run");
     assert!(run.problem.is_none(), "{:?}", run.problem);
-    (run, started.elapsed())
+    (run, spent.end())
 }
 
 /// The bodies, parsed as they are asked for: what a source does, without the network.

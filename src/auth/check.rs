@@ -195,18 +195,7 @@ fn without_request(link: &Link) -> Result<Tested, Problem> {
 }
 
 fn failed(failure: Failure) -> Tested {
-    Tested {
-        outcome: TestOutcome {
-            ok: false,
-            at: Time::now(),
-            request: failure.request.unwrap_or_default(),
-            status: failure.http,
-            milliseconds: failure.milliseconds,
-            proves: String::new(),
-            problem: Some(failure.problem),
-        },
-        status: failure.status,
-    }
+    Tested { status: failure.status, outcome: failure.outcome() }
 }
 
 /// Everything that was sent and must not be told.

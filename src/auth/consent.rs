@@ -417,10 +417,13 @@ pub fn given(vault: &Vault, owner: &str) -> Result<bool, Problem> {
 
 /// Takes back what was obtained, because what it was obtained for has changed.
 pub fn forget(store: &Store, vault: &Vault, owner: &str) -> Result<(), Problem> {
-    for field in [tokens::FIELD, PENDING] {
-        if vault.fields(owner)?.iter().any(|known| known == field) {
-            vault.remove(owner, field)?;
-        }
+    let fields = vault.fields(owner)?;
+    let held: Vec<&String> = fields.iter().filter(|field| *field == tokens::FIELD || *field == PENDING).collect();
+    if held.is_empty() {
+        return Ok(());
+    }
+    for field in held {
+        vault.remove(owner, field)?;
     }
     store.note_standing(owner, |standing| {
         standing.access_expires = None;

@@ -108,7 +108,11 @@ impl Keeper {
             Err(failure) => {
                 if !failure.passes() {
                     lock.intend(None).map_err(|error| lock_problem(&error))?;
-                    self.store.note_standing(owner, |standing| standing.status = Some(failure.status)).map_err(Problem::from)?;
+                    let noted = self.store.note_standing(owner, |standing| {
+                        standing.status = Some(failure.status);
+                        standing.last_test = Some(failure.clone().outcome());
+                    });
+                    noted.map_err(Problem::from)?;
                 }
                 Err(failure)
             }
@@ -147,7 +151,8 @@ impl Keeper {
             // RFC 6749 §5.1: nothing said means that all was granted.
             standing.granted = received.granted.unwrap_or_else(|| self.subject.scopes.clone());
             standing.found.extend(received.found);
-            if matches!(standing.status, Some(CredentialStatus::NeedsConsent | CredentialStatus::Expired | CredentialStatus::Refused)) {
+            // A refusal by the API itself is not undone by a new token.
+            if matches!(standing.status, Some(CredentialStatus::NeedsConsent | CredentialStatus::Expired)) {
                 standing.status = Some(CredentialStatus::Untested);
             }
         })?;

@@ -14,6 +14,9 @@ pub enum Meaning {
 /// RFC 6749 sets no limit; codes of several kilobytes exist.
 const LONGEST: usize = 16 << 10;
 
+/// The shortest text that is taken for a bare code. RFC 6749 §10.10 wants codes that cannot be guessed, which takes more.
+const SHORTEST: usize = 8;
+
 /// The meanings of a pasted text; none when it is not an answer of any kind.
 #[must_use]
 pub fn read(pasted: &str) -> Vec<Meaning> {
@@ -38,7 +41,8 @@ pub fn read(pasted: &str) -> Vec<Meaning> {
     }
     if meanings.is_empty() && !text.contains("://") {
         let bare = joined(text);
-        if bare.len() >= 4 && bare.bytes().all(|b| b.is_ascii_graphic()) && !bare.contains(['?', '&', '<', '>', '"', '\'']) {
+        // A word typed by chance is no code, and a code that is not one would end the wait.
+        if bare.len() >= SHORTEST && bare.bytes().all(|b| b.is_ascii_graphic()) && !bare.contains(['?', '&', '<', '>', '"', '\'']) {
             meanings.push(Meaning::Code(bare));
         }
     }
@@ -140,6 +144,7 @@ mod tests {
             ("https://id.example/authorize?response_type=code&client_id=x&state=y", "request"),
             ("https://id.example/login", "nothing"),
             ("hello world, it did not work", "nothing"),
+            ("done", "nothing"),
             ("", "nothing"),
             (" \n ", "nothing"),
         ] {

@@ -6,7 +6,7 @@
 
 use serde_json::Value;
 
-use crate::model::{CredentialStatus, Problem, ProblemKind};
+use crate::model::{CredentialStatus, Problem, ProblemKind, TestOutcome, Time};
 use crate::vendor::fault;
 use crate::words::clean;
 use crate::{problem, t};
@@ -27,6 +27,20 @@ impl Failure {
     #[must_use]
     pub fn new(problem: Problem, status: CredentialStatus) -> Self {
         Self { problem, status, request: None, http: None, milliseconds: 0 }
+    }
+
+    /// As the outcome of a test.
+    #[must_use]
+    pub fn outcome(self) -> TestOutcome {
+        TestOutcome {
+            ok: false,
+            at: Time::now(),
+            request: self.request.unwrap_or_default(),
+            status: self.http,
+            milliseconds: self.milliseconds,
+            proves: String::new(),
+            problem: Some(self.problem),
+        }
     }
 
     /// Whether the same request may work later, without anybody doing anything.

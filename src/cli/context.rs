@@ -244,7 +244,7 @@ mod tests {
         assert_eq!(parse_toml::<Config>(text, "config.example.toml").unwrap(), Config::default());
         let live: String = text.lines().map(|line| line.strip_prefix("#: ").unwrap_or(line)).fold(String::new(), |all, line| all + line + "\n");
         let config: Config = parse_toml(&live, "config.example.toml").unwrap();
-        assert!(config.theme.is_some() && config.mouse.is_some() && !config.keys.is_empty());
+        assert!(config.theme.is_some() && config.mouse.is_some() && config.deactivate_share == Some(30) && !config.keys.is_empty());
     }
 
     #[test]

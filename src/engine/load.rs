@@ -149,6 +149,9 @@ impl Loader {
         let map = map.as_deref().ok_or_else(|| std::io::Error::other("the run was not prepared"))?;
         bulk.write(|tx| {
             let mut note = |run: &mut Run, error: RecordError| -> Result<(), StoreError> {
+                // Keys and messages may quote what the vendor sent.
+                let (key, message) = (clean::line(&error.key, 200), clean::line(&error.message, 300));
+                let error = RecordError { key, message, ..error };
                 run.failed += 1;
                 if *errors < ERRORS_KEPT {
                     *errors += 1;
@@ -182,10 +185,7 @@ impl Loader {
                         Done::Reactivated => run.reactivated += 1,
                         Done::Skipped => run.skipped += 1,
                     },
-                    Err(fault) => {
-                        let key = clean::line(&fault.key, 200);
-                        note(run, RecordError { number, key, field: fault.field, message: clean::line(&fault.message, 300) })?;
-                    }
+                    Err(Fault { key, field, message }) => note(run, RecordError { number, key, field, message })?,
                 }
             }
             drop(targets);
@@ -245,7 +245,8 @@ impl Loader {
                 tell::ended(tx, &job.integration, run)?;
                 runs::note_last(tx, run)?;
             }
-            runs::update(tx, run)
+            runs::update(tx, run)?;
+            runs::prune(tx, &job.integration.id)
         })?;
         Ok(self.run)
     }

@@ -291,10 +291,10 @@ fn settle(store: &Store, integration: &str) -> Result<(), StoreError> {
     store.write(|tx| {
         for run in &left {
             let problem = problem!(Failed, "engine.interrupted", integration = run.integration_name);
-            if let Some(run) = runs::settle(tx, &run.run, RunState::Interrupted, Some(problem))? {
-                if !run.dry_run {
-                    tell::interrupted(tx, &runs::contacts(tx, integration)?, &run)?;
-                }
+            if let Some(run) = runs::settle(tx, &run.run, RunState::Interrupted, Some(problem))?
+                && !run.dry_run
+            {
+                tell::interrupted(tx, &runs::contacts(tx, integration)?, &run)?;
             }
         }
         Ok(())

@@ -65,7 +65,8 @@ fn free_name(ws: &Workspace, name: &str) -> Result<String> {
     let base: String = name.chars().take(LONGEST_NAME - 8).collect();
     let mut name = base.clone();
     let mut number = 1u32;
-    while ws.store()?.credential(&name)?.is_some() {
+    let drafts = drafts(ws)?;
+    while ws.store()?.credential(&name)?.is_some() || drafts.iter().any(|draft| draft.name == name) {
         number += 1;
         name = format!("{base} {number}");
     }

@@ -37,7 +37,7 @@ pub fn export(ws: &Workspace, table: Table, query: &DataQuery, format: ExportFor
         columns.push("application".to_owned());
     }
     let mut writer = match format {
-        ExportFormat::Csv => Writer::Csv(csv::Writer::from_writer(out)),
+        ExportFormat::Csv => Writer::Csv(Box::new(csv::Writer::from_writer(out))),
         ExportFormat::Jsonl => Writer::Jsonl(std::io::BufWriter::new(out)),
     };
     writer.head(&columns).map_err(failed)?;
@@ -72,7 +72,7 @@ fn failed(error: std::io::Error) -> Problem {
 }
 
 enum Writer<W: Write> {
-    Csv(csv::Writer<W>),
+    Csv(Box<csv::Writer<W>>),
     Jsonl(std::io::BufWriter<W>),
 }
 

@@ -4,6 +4,7 @@ create table integrations (id text primary key, name text not null unique collat
 create table runs (id text primary key, integration text not null, started text not null, state text not null, cancel integer not null default 0, doc text not null);
 create index runs_by_integration on runs (integration, started);
 create index runs_by_start on runs (started);
+create index runs_running on runs (state) where state = 'running';
 create table run_errors (run text not null, number integer not null, key text not null, field text, message text not null);
 create index run_errors_by_run on run_errors (run, number);
 create table notices (id integer primary key autoincrement, at text not null, severity text not null, title text not null, body text not null,
@@ -20,21 +21,16 @@ create table people (_id integer primary key, _key text not null, _active intege
     "email" text, "full_name" text, "user_type" text, "username" text, "first_name" text, "last_name" text, "position" text, "department"
     text, "manager" text, "phone" text, "locale" text, "time_zone" text, "external_id" text, "verified" boolean, "verified_time" text,
     "last_login" text, "employee_number" text, "location" text);
-create index people_by_key on people (_key collate nocase);
 create table saas_users (_id integer primary key, _key text not null, _application text not null, _active integer not null, _integration text not null, _run text not null,
     _created integer not null, _changed integer not null,
     "user_name" text, "email" text, "full_name" text, "external_id" text, "role" text, "last_activity" text, "verified" boolean);
-create index saas_users_by_key on saas_users (_application, _key collate nocase);
 create table hardware (_id integer primary key, _key text not null, _active integer not null, _integration text not null, _run text not null,
     _created integer not null, _changed integer not null,
     "serial_number" text, "name" text, "model" text, "manufacturer" text, "type" text, "os" text, "assigned_to" text, "last_seen" text,
     "location" text);
-create index hardware_by_key on hardware (_key collate nocase);
 create table software (_id integer primary key, _key text not null, _active integer not null, _integration text not null, _run text not null,
     _created integer not null, _changed integer not null,
     "name" text, "version" text, "publisher" text, "installed_on" text, "category" text);
-create index software_by_key on software (_key collate nocase);
 create table applications (_id integer primary key, _key text not null, _active integer not null, _integration text not null, _run text not null,
     _created integer not null, _changed integer not null,
     "name" text, "vendor" text, "category" text, "owner" text, "url" text);
-create index applications_by_key on applications (_key collate nocase);

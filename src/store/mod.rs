@@ -92,8 +92,8 @@ impl Store {
     pub fn bulk(&self) -> Result<Bulk, StoreError> {
         let connection = connect(&self.path, false)?;
         connection.pragma_update(None, "synchronous", "normal")?;
-        // 16 MB of log between two folds, and as much cache: a large table's index fits.
-        connection.pragma_update(None, "wal_autocheckpoint", 4_000)?;
+        // 64 MB of log between two folds, each of which waits for the disk, and a cache that a large table's index fits in.
+        connection.pragma_update(None, "wal_autocheckpoint", 16_000)?;
         connection.pragma_update(None, "cache_size", -16_384)?;
         Ok(Bulk(connection))
     }

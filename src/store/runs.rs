@@ -7,6 +7,9 @@ use crate::model::{RecordError, Run, RunState};
 
 /// At most this many errors of a run are kept; all are counted.
 pub const ERRORS_KEPT: u64 = 10_000;
+/// Of each integration, so many runs are kept, and the errors of so many.
+const RUNS_KEPT: u32 = 1_000;
+const RUNS_WITH_ERRORS: u32 = 30;
 
 fn state(run: &Run) -> Result<String, StoreError> {
     // The name of the state, without its quotes.
@@ -121,6 +124,16 @@ pub fn contacts(connection: &Connection, integration: &str) -> Result<Vec<String
     Ok(found.flatten().map(|list| serde_json::from_str(&list)).transpose()?.unwrap_or_default())
 }
 
+/// Forgets what is old of an integration's history, so that a run every few minutes does not fill the disk.
+pub fn prune(transaction: &Transaction<'_>, integration: &str) -> Result<(), StoreError> {
+    // Only what has become too old since the last time is there to be deleted.
+    let old = "select id from runs where integration = ?1 and state <> 'running' order by started desc, rowid desc limit -1 offset ?2";
+    let mut errors = transaction.prepare_cached(&format!("delete from run_errors where run in ({old})"))?;
+    errors.execute(params![integration, RUNS_WITH_ERRORS])?;
+    transaction.prepare_cached(&format!("delete from runs where id in ({old})"))?.execute(params![integration, RUNS_KEPT])?;
+    Ok(())
+}
+
 /// Forgets the history of an integration.
 pub fn forget(transaction: &Transaction<'_>, integration: &str) -> Result<(), StoreError> {
     transaction.execute("delete from run_errors where run in (select id from runs where integration = ?)", [integration])?;
@@ -162,6 +175,29 @@ mod tests {
         assert_eq!(store.read(|c| Ok(running(c, None)?.len())).unwrap(), 2);
         store.write(|tx| forget(tx, "int_1")).unwrap();
         assert_eq!(ids(None), ["run_c"]);
+    }
+
+    #[test]
+    fn old_history_is_forgotten() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path()).unwrap();
+        let error = RecordError { number: 1, key: String::new(), field: None, message: "m".to_owned() };
+        store
+            .write(|tx| {
+                for i in 0..1_005 {
+                    let id = format!("run_{i}");
+                    insert(tx, &Run { state: RunState::Succeeded, ..run(&id, "int_1", i) })?;
+                    add_error(tx, &id, &error)?;
+                }
+                insert(tx, &run("run_other", "int_2", 0))?;
+                prune(tx, "int_1")
+            })
+            .unwrap();
+        let kept = store.read(|c| list(c, Some("int_1"), 9_999)).unwrap();
+        assert_eq!((kept.len(), kept.last().unwrap().run.as_str()), (1_000, "run_5"));
+        let with_errors = kept.iter().filter(|run| !store.read(|c| errors(c, &run.run, 0, 1)).unwrap().is_empty()).count();
+        assert_eq!(with_errors, 30);
+        assert_eq!(store.read(|c| Ok(running(c, None)?.len())).unwrap(), 1);
     }
 
     #[test]

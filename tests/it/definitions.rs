@@ -350,11 +350,17 @@ async fn a_file() {
 
 #[tokio::test]
 async fn the_practice_vendor() {
-    use intertie::practice::{CLIENT_ID, CLIENT_SECRET, Options};
+    use intertie::practice::{CLIENT_ID, CLIENT_SECRET, Options, TOKEN};
     let (desk, practice) = (Desk::new(), intertie::practice::start(Options::default()).await.unwrap());
     let address = practice.base_url.clone();
     let values = [("address", address.as_str()), ("client_id", CLIENT_ID), ("!client_secret", CLIENT_SECRET)];
     let credential = desk.connect("practice-clickwrap", "client_credentials", &values).await;
     assert_eq!(desk.read(&credential, "members").await.unwrap().len(), 250);
     assert!(credentials::revoke(&desk.ws, &credential.name).await.unwrap());
+    let credential = desk.connect("practice-scim", "bearer", &[("address", &address), ("!token", TOKEN)]).await;
+    assert_eq!(desk.read(&credential, "users").await.unwrap().len(), 250);
+    // The generic definition reads the same server.
+    let base = format!("{address}/scim/v2");
+    let credential = desk.connect("scim", "bearer", &[("base_url", base.as_str()), ("!token", TOKEN)]).await;
+    assert_eq!(desk.read(&credential, "users").await.unwrap().len(), 250);
 }

@@ -284,6 +284,7 @@ async fn odd_responses_are_read_and_refreshed_before_they_end() {
     assert_eq!(asked("access_type").as_deref(), Some("offline"));
     assert_eq!(asked("code_challenge"), None);
     let state = asked("state").unwrap();
+    assert!(consent.offer("yes").unwrap_err().why.contains("neither"));
     assert!(consent.offer("a-code-alone").unwrap_err().why.contains("PKCE"), "without PKCE a bare code proves nothing");
     consent.offer(&format!("curl '{}?code=c1&state={state}' -H 'Accept: */*'", consent.view.redirect_uri)).unwrap();
     consent.finish(&stage.ws, &Sink::none()).await.unwrap();
@@ -328,7 +329,8 @@ async fn a_refresh_that_was_cut_off_is_told_apart() {
     refresh().respond_with(json_answer(400, json!({"error": "invalid_grant"}))).mount(&stage.server).await;
     let problem = credentials::test(&stage.ws, &credential.id, &Sink::none()).await.unwrap().problem.unwrap();
     assert!(problem.why.contains("cut off") && problem.kind == ProblemKind::PersonMustAct, "{problem:?}");
-    assert_eq!(credentials::get(&stage.ws, &credential.id).unwrap().status, CredentialStatus::NeedsConsent);
+    let kept = credentials::get(&stage.ws, &credential.id).unwrap();
+    assert_eq!((kept.status, kept.last_test.unwrap().problem.unwrap()), (CredentialStatus::NeedsConsent, problem));
 }
 
 #[tokio::test(flavor = "multi_thread")]

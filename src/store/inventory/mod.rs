@@ -249,20 +249,29 @@ fn record(row: &Row<'_>, table: Table, columns: &[Column]) -> rusqlite::Result<R
 }
 
 /// The record with this key, ignoring case; for SaaS users also `APPLICATION/KEY`. The oldest where several have it.
+///
+/// A key is the value of the sync key by which the record was found, and that has an index; only a record whose sync key was renamed since,
+/// or has several parts, is searched for in the whole table.
 pub fn by_key(connection: &Connection, table: Table, key: &str) -> Result<Option<Record>, StoreError> {
     let columns = columns(connection, table)?;
     let select = selection(table, &columns);
-    if table == Table::SaasUsers {
-        if let Some((application, user)) = key.split_once('/') {
-            let sql = format!("{select} where _application = ? collate nocase and _key = ? collate nocase order by _id limit 1");
-            let found = connection.query_row(&sql, [application, user], |row| record(row, table, &columns)).optional()?;
-            if found.is_some() {
-                return Ok(found);
-            }
+    let mut statement = connection.prepare_cached("select substr(name, length(?1) + 5) from sqlite_master where type = 'index' and tbl_name = ?1")?;
+    let indexed = statement.query_map([sql_name(table)], |row| row.get(0))?.collect::<Result<Vec<String>, _>>()?;
+    let mut conditions: Vec<String> = Vec::new();
+    for column in columns.iter().filter(|column| indexed.contains(&column.key) && table != Table::SaasUsers) {
+        conditions.push(format!("{}{} = ?1 and _key = ?1 collate nocase", column.sql(), collation(column)));
+    }
+    conditions.push("_key = ?1 collate nocase".to_owned());
+    for condition in conditions {
+        let sql = format!("{select} where {condition} order by _id limit 1");
+        let found = connection.query_row(&sql, [key], |row| record(row, table, &columns)).optional()?;
+        if found.is_some() {
+            return Ok(found);
         }
     }
-    let sql = format!("{select} where _key = ? collate nocase order by _id limit 1");
-    Ok(connection.query_row(&sql, [key], |row| record(row, table, &columns)).optional()?)
+    let Some((application, user)) = key.split_once('/').filter(|_| table == Table::SaasUsers) else { return Ok(None) };
+    let sql = format!("{select} where _application = ?1 collate nocase and _key = ?2 collate nocase order by _id limit 1");
+    Ok(connection.query_row(&sql, [application, user], |row| record(row, table, &columns)).optional()?)
 }
 
 impl Store {

@@ -70,6 +70,21 @@ fn views_are_searched_filtered_sorted_and_windowed() {
     let page = query(&store, Table::People, &DataQuery { offset: 4_999, ..ask(9) }).unwrap();
     assert_eq!((page.total, keys(&page)), (5_000, vec!["Person004999@example.com"]));
     assert_eq!(query(&store, Table::People, &DataQuery { offset: 9_999, ..ask(9) }).unwrap().records.len(), 0);
+    // And when an id is missing.
+    store.write(|tx| Ok(tx.execute("delete from people where _id = 3", [])?)).unwrap();
+    for offset in [1, 3_000] {
+        let page = query(&store, Table::People, &DataQuery { offset, ..ask(2) }).unwrap();
+        let at = |i: u64| format!("Person{:06}@example.com", if i < 2 { i } else { i + 1 });
+        assert_eq!((page.total, keys(&page)), (4_999, vec![at(offset).as_str(), at(offset + 1).as_str()]));
+    }
+    store
+        .write(|tx| {
+            let sql = "insert into people (_id, _key, _active, _integration, _run, _created, _changed, email, department, verified)
+                select 3, 'Person000002@example.com', 1, 'int_a', 'run_a', _created, _changed, 'Person000002@example.com', 'Research', 0
+                from people where _id = 1";
+            Ok(tx.execute(sql, [])?)
+        })
+        .unwrap();
     // Search ignores case and looks for each word.
     let page = query(&store, Table::People, &DataQuery { search: "person00123 RESEARCH".to_owned(), ..ask(10) }).unwrap();
     assert_eq!(keys(&page), ["Person001230@example.com", "Person001234@example.com", "Person001238@example.com"]);

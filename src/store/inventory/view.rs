@@ -3,7 +3,7 @@
 //! A view (table, condition, search, order) is evaluated once to the list of its row ids, which is kept until the database changes, so that
 //! scrolling through any view costs only the rows shown.
 
-use rusqlite::{Connection, params};
+use rusqlite::Connection;
 
 use super::{Bound, Column, Shape, built_in, columns, counted, record, searchable, selection, sql_name};
 use crate::model::{DataPage, DataQuery, Problem, Record, Table, Value};
@@ -113,16 +113,20 @@ pub fn query(store: &Store, table: Table, query: &DataQuery) -> Result<DataPage,
 fn window(snapshot: &Connection, view: &View, query: &DataQuery, lists: &mut Vec<(String, Vec<i64>)>) -> Result<DataPage, StoreError> {
     let (table, offset) = (view.table, query.offset);
     let mut page = DataPage { total: 0, offset, records: Vec::new() };
-    if view.plain() && offset <= NEAR {
-        page.total = counted(snapshot, table)?;
-        let sql = format!("{} order by _id limit ? offset ?", selection(table, &view.columns));
-        let mut statement = snapshot.prepare_cached(&sql)?;
-        let limit = i64::try_from(query.limit).unwrap_or(i64::MAX);
-        let mut rows = statement.query(params![limit, i64::try_from(offset).unwrap_or(i64::MAX)])?;
-        while let Some(row) = rows.next()? {
-            page.records.push(record(row, table, &view.columns)?);
+    if view.plain() {
+        let (total, last) = (counted(snapshot, table)?, last_id(snapshot, table)?);
+        page.total = total;
+        // Nothing is ever deleted, so ids have no gaps, and any place is found at once. Where they have, only the beginning is near.
+        let near = if total == last { Some((" where _id > ?2 order by _id limit ?1", offset)) } else { None };
+        if let Some((condition, after)) = near.or_else(|| (offset <= NEAR).then_some((" order by _id limit ?1 offset ?2", offset))) {
+            let clamp = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
+            let mut statement = snapshot.prepare_cached(&format!("{}{condition}", selection(table, &view.columns)))?;
+            let mut rows = statement.query([clamp(query.limit), clamp(after)])?;
+            while let Some(row) = rows.next()? {
+                page.records.push(record(row, table, &view.columns)?);
+            }
+            return Ok(page);
         }
-        return Ok(page);
     }
     let name = format!("{}{}{}{:?}", table.key(), view.condition, view.order, view.values);
     if let Some(i) = lists.iter().position(|(known, _)| *known == name) {
@@ -144,6 +148,11 @@ fn window(snapshot: &Connection, view: &View, query: &DataQuery, lists: &mut Vec
         page.records.push(statement.query_row([id], |row| record(row, table, &view.columns))?);
     }
     Ok(page)
+}
+
+fn last_id(connection: &Connection, table: Table) -> Result<u64, StoreError> {
+    let mut statement = connection.prepare_cached(&format!("select ifnull(max(_id), 0) from {}", sql_name(table)))?;
+    Ok(statement.query_row([], |row| row.get::<_, i64>(0))?.unsigned_abs())
 }
 
 /// Hands every record that matches to `each`, in order and in constant memory (sorting apart). `each` returns whether to go on.
