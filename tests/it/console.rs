@@ -128,3 +128,52 @@ fn panics_with_the_terminal_taken() {
     let _guard = intertie::tui::term::guard::Guard::take(true).unwrap();
     panic!("the fault that was asked for");
 }
+
+/// The first whole journey, by keys: from nothing to people in the data view.
+#[test]
+fn the_demo_goes_from_nothing_to_people_by_keys() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut command = portable_pty::CommandBuilder::new(env!("CARGO_BIN_EXE_intertie"));
+    command.arg("demo");
+    let mut pty = Pty::start(80, 24, dir.path(), command);
+    pty.see("Welcome to the demo").see("● connect");
+    // Connect: the catalog opens on the practice vendor.
+    pty.keys("c").see("▌ Practice Clickwrap").see("The practice vendor: members");
+    pty.keys("\r").see("How shall intertie authenticate?");
+    pty.keys("\r").see("● Address of th…");
+    pty.keys("\r").see("● Account id");
+    pty.keys("\r").see("● Client ID");
+    pty.keys("\r").see("● Client secret");
+    pty.keys("\x1b[200~practice-secret\n\x1b[201~").see("•••••");
+    pty.with_screen(|screen, _| assert!(!screen.contents().contains("practice-secret\n"), "the secret is masked"));
+    pty.keys("\r").see("● Scopes");
+    pty.keys("\r").see("● Name");
+    pty.keys("\r").see("The practice vendor accepts the credential").see("HTTP 200");
+    pty.keys("\r").see("Practice Clickwrap is saved");
+    // Draft and map; a launch is refused while a mandatory field is unmapped.
+    pty.keys("\r").see("› Details").see("user only");
+    pty.keys("\x1bOR").see("0 of 18 mapped").see("record 1 of 50");
+    pty.keys("s").see("1 mandatory missing").see("would be");
+    pty.keys("l").see("The mandatory field “User type” is not mapped");
+    pty.keys("\x1b").see_no_more("The mandatory field “User type” is not mapped");
+    pty.keys("jj").see("▌ ✗ User type");
+    pty.keys("\r").see("a path such as profile.email");
+    pty.keys("=Employee\r").see("none missing");
+    pty.keys("\x1a").see("1 mandatory missing");
+    pty.keys("\x19").see("none missing");
+    // Launch, run, look.
+    pty.keys("l").see("✓ active");
+    pty.keys("r").see("250 created");
+    pty.keys("6").see("250 records").see("@practice.ex");
+    pty.keys("/thanos").see("2 records").see("thanos.kons");
+    pty.keys("\x1b").see("250 records");
+    // A day passes; the second run finds what changed.
+    pty.keys("1").see("✓ look");
+    pty.keys("d").see("A day has passed");
+    pty.keys("4").see("✓ active");
+    pty.keys("r").see("4 created");
+    pty.keys("5").see("succeeded").see("11");
+    pty.keys("q");
+    assert_eq!(pty.end(20 * SECOND), Some(0));
+    pty.restored();
+}

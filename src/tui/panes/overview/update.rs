@@ -76,8 +76,12 @@ pub fn pass_a_day(state: &mut State) -> Effects {
 pub fn answer(state: &mut State, answer: &Answer) -> Effects {
     match answer {
         Answer::Overview(overview) => {
-            state.panes.overview.overview = Some(overview.clone());
+            let mut overview = overview.clone();
+            if state.panes.data.looked() {
+                overview.next_steps.retain(|step| step.kind != NextStepKind::LookAtData);
+            }
             state.panes.overview.selected = state.panes.overview.selected.min(overview.next_steps.len().saturating_sub(1));
+            state.panes.overview.overview = Some(overview);
             Vec::new()
         }
         Answer::DayPassed => {
