@@ -38,8 +38,14 @@ impl Drop for Context {
 
 impl Context {
     pub fn new(global: &Global) -> Result<Self> {
-        let passphrase = global.passphrase.clone().or_else(|| variable("INTERTIE_PASSPHRASE"));
-        Ok(Self { ws: open(global)?, json: global.json, yes: global.yes, person: ask::possible(), passphrase, runtime: OnceCell::new() })
+        Ok(Self {
+            ws: open(global)?,
+            json: global.json,
+            yes: global.yes,
+            person: ask::possible(),
+            passphrase: global.passphrase.clone(),
+            runtime: OnceCell::new(),
+        })
     }
 
     /// Prints `value` with `--json`, or else what `human` prints.

@@ -307,7 +307,7 @@ pub fn pairs(pairs: &[(&str, String)]) -> Result<()> {
     let mut out = String::new();
     for (label, value) in pairs {
         let gap = " ".repeat(width - label.width());
-        let value = clean::line(value, 4 * LONGEST);
+        let value = if value.is_empty() { "–".to_owned() } else { clean::line(value, 4 * LONGEST) };
         out.push_str(format!("{}{label}{}{gap}  {value}", dim.0, dim.1).trim_end());
         out.push('\n');
     }

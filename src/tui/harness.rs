@@ -59,6 +59,13 @@ impl Harness {
         self
     }
 
+    /// Does to the state what a command would do, and takes what it asks for.
+    pub fn act(&mut self, act: impl FnOnce(&mut State) -> Vec<Effect>) -> &mut Self {
+        let effects = act(&mut self.state);
+        self.take(effects);
+        self
+    }
+
     /// Types: characters as they are, named keys in angle brackets: `j<enter><ctrl-p>`.
     pub fn keys(&mut self, keys: &str) -> &mut Self {
         let mut rest = keys;

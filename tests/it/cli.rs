@@ -521,10 +521,15 @@ fn a_vault_with_a_passphrase_asks_for_it_where_it_can_be_given() {
     assert!(init.output().unwrap().status.success());
     let locked = shell.json(&["credential", "add", "practice-clickwrap"], 3);
     assert!(locked["error"]["next_step"].as_str().unwrap().contains("--passphrase"), "{locked}");
-    let mut command = shell.command(&["vault", "verify", "--json"]);
-    assert!(command.env("INTERTIE_PASSPHRASE", "env:OTHER_SECRET").output().unwrap().status.success());
-    let mut command = shell.command(&["vault", "verify", "--json"]);
-    assert!(!command.env("INTERTIE_PASSPHRASE", "env:CLIENT_SECRET").output().unwrap().status.success(), "a wrong passphrase opened it");
+    assert_eq!(shell.json(&["vault", "verify", "--passphrase", "env:OTHER_SECRET"], 0)["verified"], 0);
+    // A wrong one does not open it.
+    let output = shell.run(&["vault", "verify", "--passphrase", "env:CLIENT_SECRET"]);
+    assert!(matches!(output.status.code(), Some(1..=3)), "{}", String::from_utf8_lossy(&output.stderr));
+    let file = shell.home.path().join("passphrase");
+    std::fs::write(&file, format!("{SECRET}\n")).unwrap();
+    std::fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    let mut command = shell.command(&["vault", "verify"]);
+    assert!(command.env("INTERTIE_VAULT_PASSPHRASE_FILE", &file).output().unwrap().status.success());
     let error = shell.json(&["vault", "verify", "--passphrase", SECRET], 2);
     assert!(!error.to_string().contains(SECRET));
 }

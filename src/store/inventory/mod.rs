@@ -1,6 +1,6 @@
 //! The inventory's tables: read in windows, written by runs.
 //!
-//! Its columns and values are here; [`view`] reads windows, [`write`] is what runs write with.
+//! Its columns and values are here; `view` reads windows, `write` is what runs write with.
 
 #[cfg(test)]
 mod tests;

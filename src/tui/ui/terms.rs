@@ -85,8 +85,17 @@ pub fn outcome(outcome: &TestOutcome, theme: &Theme) -> Vec<Row> {
     rows
 }
 
-/// Rows broken into lines of a width: column, tone and text; the term in front where there is one.
-fn lines(rows: &[Row], columns: usize) -> Vec<(Option<(usize, String)>, usize, Tone, String)> {
+/// A line of a row, as it is drawn.
+struct Line {
+    /// The column of the term and the term, in front of the first line of its text.
+    term: Option<(usize, String)>,
+    at: usize,
+    tone: Tone,
+    text: String,
+}
+
+/// Rows broken into lines of a width.
+fn lines(rows: &[Row], columns: usize) -> Vec<Line> {
     let term = rows.iter().filter(|row| !row.term.is_empty()).map(|row| text::width(&row.term)).max().unwrap_or(0).min(columns / 3);
     let mut out = Vec::new();
     for row in rows {
@@ -94,14 +103,14 @@ fn lines(rows: &[Row], columns: usize) -> Vec<(Option<(usize, String)>, usize, T
         let room = columns.saturating_sub(at);
         if room < 8 && !row.term.is_empty() && columns > 0 {
             // No room beside the term: below it.
-            out.push((None, 0, Tone::Dim, row.term.clone()));
-            out.extend(text::wrap(&row.text, columns).into_iter().map(|part| (None, 0, row.tone, part)));
+            out.push(Line { term: None, at: 0, tone: Tone::Dim, text: row.term.clone() });
+            out.extend(text::wrap(&row.text, columns).into_iter().map(|text| Line { term: None, at: 0, tone: row.tone, text }));
             continue;
         }
         let parts = if row.middle { vec![text::cut_middle(&row.text, room)] } else { text::wrap(&row.text, room.max(1)) };
-        for (i, part) in parts.into_iter().enumerate() {
-            let head = (i == 0 && !row.term.is_empty()).then(|| (row.indent, text::cut(&row.term, term)));
-            out.push((head, at, row.tone, part));
+        for (i, text) in parts.into_iter().enumerate() {
+            let term = (i == 0 && !row.term.is_empty()).then(|| (row.indent, text::cut(&row.term, term)));
+            out.push(Line { term, at, tone: row.tone, text });
         }
     }
     out
@@ -116,14 +125,14 @@ pub fn height(rows: &[Row], columns: u16) -> u16 {
 /// Draws as many lines as there is room for, from `top` on; returns the line below the last.
 pub fn draw(frame: &mut Frame<'_>, area: Rect, top: u16, rows: &[Row], theme: &Theme) -> u16 {
     let mut y = top;
-    for (head, at, tone, part) in lines(rows, area.width.into()) {
+    for Line { term, at, tone, text } in lines(rows, area.width.into()) {
         if y >= area.bottom() {
             break;
         }
-        if let Some((indent, term)) = head {
+        if let Some((indent, term)) = term {
             line(frame, area, area.x + u16::try_from(indent).unwrap_or(0), y, &term, theme.style(Tone::Dim));
         }
-        line(frame, area, area.x + u16::try_from(at).unwrap_or(0), y, &part, theme.style(tone));
+        line(frame, area, area.x + u16::try_from(at).unwrap_or(0), y, &text, theme.style(tone));
         y += 1;
     }
     y

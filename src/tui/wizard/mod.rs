@@ -3,6 +3,8 @@
 
 pub mod credential;
 pub mod draft;
+#[cfg(test)]
+pub mod fixture;
 pub mod history;
 pub mod integration;
 pub mod mapping;

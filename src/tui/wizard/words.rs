@@ -80,16 +80,6 @@ pub fn schedule(schedule: &Schedule) -> String {
     }
 }
 
-#[must_use]
-pub fn action(action: Action) -> &'static str {
-    match action {
-        Action::AppRoleRead => t!("tui.action.app_role_read"),
-        Action::CsvAppUserUpload => t!("tui.action.csv_app_user_upload"),
-        Action::UpdateDataSourceUsers => t!("tui.action.update_data_source_users"),
-        Action::AppMembershipWrite => t!("tui.action.app_membership_write"),
-    }
-}
-
 /// The head of an action's column: two short lines.
 #[must_use]
 pub fn action_head(action: Action) -> (&'static str, &'static str) {

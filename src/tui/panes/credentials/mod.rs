@@ -20,7 +20,7 @@ pub const COMMANDS: &[Command] = &[
     command!("credential.renew", ["r"], HERE, update::on_credential, update::renew),
     command!("credential.add", ["a"], HERE, always, update::add),
     command!("credential.draft", ["n"], HERE, update::on_credential, update::draft_integration),
-    command!("credential.rename", ["e"], HERE, update::on_credential, update::rename),
+    Command { quiet: true, ..command!("credential.rename", ["e"], HERE, update::on_credential, update::rename) },
     command!("credential.used", ["u"], HERE, update::on_credential, update::used_by),
     Command { dangerous: true, ..command!("credential.delete", ["d"], HERE, update::selected, update::delete) },
     Command { dangerous: true, quiet: true, ..command!("credential.revoke", ["x"], HERE, update::on_credential, update::revoke) },
@@ -41,7 +41,7 @@ pub fn explain() -> Vec<(&'static str, &'static str)> {
 /// A credential, or a draft that was left half-way.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Row {
-    Credential(Credential),
+    Credential(Box<Credential>),
     Draft(CredentialDraft),
 }
 

@@ -38,7 +38,12 @@ pub fn answer(state: &mut State, answer: &Answer) -> Effects {
         Answer::Credentials { credentials, drafts } => {
             let pane = &mut state.panes.credentials;
             // What was left half-way first: it is what its maker is looking for.
-            let rows = drafts.iter().cloned().map(Row::Draft).chain(credentials.iter().cloned().map(Row::Credential)).collect();
+            let rows = drafts
+                .iter()
+                .cloned()
+                .map(Row::Draft)
+                .chain(credentials.iter().cloned().map(|credential| Row::Credential(Box::new(credential))))
+                .collect();
             pane.list.set(rows);
             if let Some(id) = pane.follow.take() {
                 pane.list.select(&id);
@@ -99,7 +104,7 @@ fn reload(state: &mut State) -> Effects {
 
 fn known<'s>(state: &'s State, name: &str) -> Option<&'s Credential> {
     state.panes.credentials.list.items().iter().find_map(|row| match row {
-        Row::Credential(credential) if credential.id == name || credential.name == name => Some(credential),
+        Row::Credential(credential) if credential.id == name || credential.name == name => Some(&**credential),
         _ => None,
     })
 }

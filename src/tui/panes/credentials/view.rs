@@ -147,7 +147,7 @@ fn expires(credential: &Credential, now: Time) -> (String, Tone) {
         let seconds = at.as_second() - now.as_second();
         let tone = match seconds {
             ..=0 => Tone::Bad,
-            ..=SOON => Tone::Notice,
+            1..=SOON => Tone::Notice,
             _ => Tone::Dim,
         };
         let said =

@@ -11,7 +11,6 @@ use crate::tui::ui::field::Field;
 use crate::tui::ui::list::Listed as _;
 use crate::tui::ui::theme::Tone;
 use crate::tui::wizard::{self, draft, words};
-use crate::words::number;
 
 /// Reads what it shows.
 pub fn load(state: &mut State) -> Effects {
@@ -94,28 +93,12 @@ pub fn answer(state: &mut State, answer: &Answer) -> Effects {
     }
 }
 
-/// Says how a run ended; one that failed in full.
+/// A run that failed is shown in full; how any run ended is told by the pane of runs.
 fn ran(state: &mut State, run: &Run) {
     if run.state == RunState::Failed
         && let Some(problem) = &run.problem
     {
         state.show(problem.clone());
-        return;
-    }
-    let (name, created, updated) = (&run.integration_name, number(run.created), number(run.updated));
-    let deactivated = number(run.deactivated);
-    let said = if run.dry_run {
-        crate::t!("tui.integrations.would_run", name = name, created = created, updated = updated, deactivated = deactivated)
-    } else {
-        crate::t!("tui.integrations.ran", name = name, created = created, updated = updated, deactivated = deactivated)
-    };
-    match run.state {
-        RunState::Succeeded => state.toast(Tone::Good, said),
-        RunState::Partial => {
-            let failed = crate::t!("tui.integrations.ran_partly", n = run.failed);
-            state.toast(Tone::Notice, format!("{said} {failed}"));
-        }
-        _ => state.toast(Tone::Notice, crate::t!("tui.integrations.ran_not", name = name, state = crate::tui::ui::labels::run_state(run.state))),
     }
 }
 

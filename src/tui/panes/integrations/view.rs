@@ -83,7 +83,7 @@ fn ended(state: RunState) -> (Symbol, Tone) {
 fn draw_list(frame: &mut Frame<'_>, area: Rect, state: &State) {
     let pane = &state.panes.integrations;
     let theme = &state.theme;
-    let source_columns = (area.width / 4).clamp(17, 34);
+    let source_columns = (area.width / 5).clamp(16, 34);
     let columns = [
         Column::grow(crate::t!("tui.integrations.name"), 12, 0),
         Column::fixed(crate::t!("tui.integrations.source"), source_columns, 4),

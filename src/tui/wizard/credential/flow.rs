@@ -72,7 +72,7 @@ pub enum Entry {
     Scopes {
         rows: Vec<String>,
         cursor: usize,
-        adding: Option<Field>,
+        adding: Option<Box<Field>>,
     },
     /// Nothing is typed at this step itself.
     Nothing,
@@ -857,7 +857,7 @@ impl Flow {
                 }
                 self.recheck();
             }
-            Entry::Scopes { adding, .. } => adding.get_or_insert_with(|| Field::new("")).paste(pasted),
+            Entry::Scopes { adding, .. } => adding.get_or_insert_with(Box::default).paste(pasted),
             Entry::Choice { .. } => {}
             Entry::Nothing => {
                 if matches!(self.steps.get(self.at), Some(Step::Consent))
@@ -912,7 +912,7 @@ impl Flow {
             }
             "wizard.credential.scope" => {
                 if let Entry::Scopes { adding, .. } = &mut self.entry {
-                    *adding = Some(Field::new(""));
+                    *adding = Some(Box::default());
                 }
                 Vec::new()
             }

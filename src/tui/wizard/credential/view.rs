@@ -161,7 +161,7 @@ fn draw_question(frame: &mut Frame<'_>, area: Rect, flow: &Flow, state: &State) 
     match (&flow.entry, flow.step()) {
         (Entry::Choice { cursor }, Step::Method) => draw_methods(frame, area, flow, *cursor, state),
         (Entry::Choice { cursor }, _) => draw_options(frame, area, flow, *cursor, state),
-        (Entry::Scopes { rows, cursor, adding }, _) => draw_scopes(frame, area, flow, (rows, *cursor), adding.as_ref(), state),
+        (Entry::Scopes { rows, cursor, adding }, _) => draw_scopes(frame, area, flow, (rows, *cursor), adding.as_deref(), state),
         (Entry::Text(typed), _) => draw_typed(frame, area, flow, typed, state),
         (Entry::Nothing, _) => area.y,
     }

@@ -67,7 +67,8 @@ fn credential(integration: &Integration, known: &Known<'_>) -> String {
         return integration.credential.clone();
     };
     let connector = known.connector.map_or(credential.connector.as_str(), |connector| connector.name.as_str());
-    format!("{} ({connector})", credential.name)
+    // A credential that is named after its connector says it already.
+    if credential.name.contains(connector) { credential.name.clone() } else { format!("{} ({connector})", credential.name) }
 }
 
 /// The resources of the connector, and the present one whatever it is.
@@ -84,7 +85,7 @@ fn resources(integration: &Integration, known: &Known<'_>) -> Vec<(String, Strin
 fn kinds(integration: &Integration, known: &Known<'_>) -> Vec<IntegrationKind> {
     let resource = known.connector.and_then(|connector| connector.resources.iter().find(|resource| resource.id == integration.resource));
     let mut kinds = match resource {
-        Some(resource) => fitting(resource.kind).to_vec(),
+        Some(resource) => crate::ops::integrations::kinds(resource.kind).to_vec(),
         None if matches!(integration.kind, IntegrationKind::User | IntegrationKind::UserAndSaasUser) => {
             vec![IntegrationKind::User, IntegrationKind::UserAndSaasUser]
         }
@@ -94,17 +95,6 @@ fn kinds(integration: &Integration, known: &Known<'_>) -> Vec<IntegrationKind> {
         kinds.push(integration.kind);
     }
     kinds
-}
-
-fn fitting(resource: crate::model::ResourceKind) -> &'static [IntegrationKind] {
-    use crate::model::ResourceKind;
-    match resource {
-        ResourceKind::Users => &[IntegrationKind::User, IntegrationKind::UserAndSaasUser],
-        ResourceKind::Hardware => &[IntegrationKind::Hardware],
-        ResourceKind::Software => &[IntegrationKind::Software],
-        ResourceKind::Applications => &[IntegrationKind::Applications],
-        ResourceKind::Groups => &[],
-    }
 }
 
 /// The name of a choice in files.

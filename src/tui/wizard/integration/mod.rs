@@ -140,12 +140,7 @@ impl Machine {
             }
             _ => return None,
         }
-        // A field that is being typed into keeps its cursor.
-        if self.form.typing() {
-            self.refresh_notes()
-        } else {
-            self.rebuild()
-        }
+        self.rebuild();
         None
     }
 
@@ -251,14 +246,18 @@ impl Machine {
         }
     }
 
-    /// Makes the fields anew, with the same one in focus.
+    /// Makes the fields anew, with the same one in focus; what is being typed keeps its cursor.
     fn rebuild(&mut self) {
         let Some(draft) = &self.draft else { return };
-        let focus = self.form.focused().map(|field| field.key.clone());
         let known = fields::Known { credentials: &self.credentials, connector: self.connector.as_ref() };
+        let typing = self.form.typing();
+        let focused = (!self.form.fields.is_empty()).then(|| self.form.fields.swap_remove(self.form.focus));
         self.form = Form::new(fields::make(&draft.integration, &known));
-        if let Some(key) = focus {
-            self.form.set_focus(&key);
+        if let Some(focused) = focused {
+            self.form.set_focus(&focused.key);
+            if let Some(field) = self.form.field_mut(&focused.key).filter(|_| typing) {
+                *field = focused;
+            }
         }
         self.refresh_notes();
     }

@@ -47,6 +47,7 @@ fn standing(draft: &Draft) -> Vec<(Tone, String)> {
     let mut parts = vec![(Tone::Dim, state.to_owned())];
     match (draft.findings.is_some(), draft.errors()) {
         (false, _) => {}
+        (true, 0) if draft.integration.state != IntegrationState::Draft => {}
         (true, 0) => parts.push((Tone::Good, crate::t!("tui.details.complete").to_owned())),
         (true, n) => parts.push((Tone::Bad, crate::t!("tui.details.to_do", n = n))),
     }
@@ -66,7 +67,8 @@ pub fn heading(frame: &mut Frame<'_>, area: Rect, draft: &Draft, title: &str, pa
     };
     let facts: usize = parts.iter().map(|(_, part)| text::width(part) + 3).sum();
     let right = text::width(&saved) + 2;
-    let with_saved = width > facts + right + 12 || draft.unsaved.is_some();
+    // That all is well is said where there is room for it; that it is not, always.
+    let with_saved = width > text::width(title) + facts + right + 4 || draft.unsaved.is_some();
     let room = width.saturating_sub(facts + if with_saved { right } else { 0 } + 2);
     let mut x = area.x + 1;
     if room >= 8 {

@@ -75,6 +75,7 @@ impl Machine {
             return Vec::new();
         };
         self.focus = Focus::Destination;
+        self.source.set_filter("");
         self.map(&key, Some(Mapped::Path(path)))
     }
 

@@ -228,7 +228,8 @@ fn draw_row(frame: &mut Frame<'_>, area: Rect, columns: &Columns, field: &FieldR
         }
         (None, None) => put(frame, columns.from, if theme.unicode { "–" } else { "-" }, Tone::Dim),
     }
-    match machine.cell(&field.key) {
+    let followed = rows::follows(&draft.integration, field);
+    match machine.cell(&field.key).or_else(|| machine.cell(followed?)) {
         Some(cell) => {
             put(frame, columns.sample, &text::clean(&cell.sample), Tone::Dim);
             let (shown, tone) = result(cell.error.as_deref(), &cell.result);
@@ -355,12 +356,14 @@ fn typing(lines: &mut Vec<(Tone, String)>, machine: &Machine, editing: &Editing,
                 lines.push((Tone::Plain, crate::t!("tui.mapping.completes", paths = text::clean(&completions.join("  ")))));
             }
             lines.push((Tone::Dim, crate::t!("tui.mapping.grammar").to_owned()));
+            lines.push((Tone::Dim, crate::t!("tui.mapping.editing_keys").to_owned()));
         }
         Target::Filter => {
             if let Some(left_out) = left_out(machine) {
                 lines.push((Tone::Plain, left_out));
             }
             lines.push((Tone::Dim, crate::t!("tui.mapping.filter_help").to_owned()));
+            lines.push((Tone::Dim, crate::t!("tui.mapping.editing_keys").to_owned()));
         }
     }
 }
@@ -394,6 +397,8 @@ fn would_be(machine: &Machine, draft: &Draft, state: &State) -> Vec<(Tone, Strin
             .cells
             .iter()
             .filter(|cell| cell.error.is_none())
+            // The time of the run differs each time, and says nothing.
+            .filter(|cell| rows::mapped(&draft.integration, &cell.field) != Some(&crate::model::Mapped::SyncTime))
             .filter_map(|cell| {
                 let stored = cell.stored.as_ref().filter(|stored| **stored != cell.result)?;
                 let label = machine.fields_shown().find(|field| field.key == cell.field).map_or(cell.field.as_str(), |field| field.label.as_str());
@@ -432,7 +437,11 @@ fn about_field(machine: &Machine, draft: &Draft) -> Vec<(Tone, String)> {
         .flatten()
         .find(|finding| finding.place.strip_prefix("mapping.") == Some(field.key.as_str()))
         .map(|finding| (Tone::Notice, format!("{label}: {}", text::clean(&finding.problem.why))));
-    let about = if field.syncs {
+    let followed = rows::follows(&draft.integration, field).filter(|_| rows::mapped(&draft.integration, &field.key).is_none());
+    let about = if let Some(followed) = followed {
+        let from = machine.fields.iter().find(|known| known.key == followed).map_or(followed, |known| known.label.as_str());
+        crate::t!("tui.mapping.about_followed", field = label, kind = kind, from = from)
+    } else if field.syncs {
         crate::t!("tui.mapping.about_key", field = label, kind = kind)
     } else if field.mandatory {
         crate::t!("tui.mapping.about_mandatory", field = label, kind = kind)

@@ -243,8 +243,10 @@ impl Machine {
         let Some(draft) = &self.draft else { return String::new() };
         match row {
             Row::Entity(entity) => permissions::check(&draft.integration, action, entity).explanation,
-            _ if draft.integration.permissions.global.contains(&action) => crate::t!("tui.permission.everywhere", action = words::action(action)),
-            _ => crate::t!("tui.permission.not_everywhere", action = words::action(action)),
+            _ if draft.integration.permissions.global.contains(&action) => {
+                crate::t!("tui.permission.everywhere", action = permissions::action_name(action))
+            }
+            _ => crate::t!("tui.permission.not_everywhere", action = permissions::action_name(action)),
         }
     }
 
@@ -287,7 +289,7 @@ impl Machine {
             change(integration, Some(action), None)
         });
         if !granted {
-            requests.push(Request::Toast(Tone::Notice, crate::t!("tui.permission.wide_warning", action = words::action(action))));
+            requests.push(Request::Toast(Tone::Notice, crate::t!("tui.permission.wide_warning", action = permissions::action_name(action))));
         }
         requests
     }
@@ -310,7 +312,7 @@ impl Machine {
                 })
             }
             ("permission.explain", Some(row)) => {
-                let term = |action| words::action(action).to_owned();
+                let term = |action| permissions::action_name(action).to_owned();
                 let lines = Action::ALL.iter().map(|action| Line { term: term(*action), text: self.explanation(&row, *action) }).collect();
                 let title = match &row {
                     Row::Entity(entity) => crate::t!("tui.permission.explain_title", name = entity.name),
@@ -352,10 +354,10 @@ impl Machine {
     #[must_use]
     pub fn explain(&self) -> Vec<(&'static str, &'static str)> {
         vec![
-            (words::action(Action::AppRoleRead), crate::t!("tui.permission.explain.app_role_read")),
-            (words::action(Action::CsvAppUserUpload), crate::t!("tui.permission.explain.csv_app_user_upload")),
-            (words::action(Action::UpdateDataSourceUsers), crate::t!("tui.permission.explain.update_data_source_users")),
-            (words::action(Action::AppMembershipWrite), crate::t!("tui.permission.explain.app_membership_write")),
+            (permissions::action_name(Action::AppRoleRead), permissions::action_meaning(Action::AppRoleRead)),
+            (permissions::action_name(Action::CsvAppUserUpload), permissions::action_meaning(Action::CsvAppUserUpload)),
+            (permissions::action_name(Action::UpdateDataSourceUsers), permissions::action_meaning(Action::UpdateDataSourceUsers)),
+            (permissions::action_name(Action::AppMembershipWrite), permissions::action_meaning(Action::AppMembershipWrite)),
             (crate::t!("tui.permission.all"), crate::t!("tui.permission.explain.all")),
             (crate::t!("tui.permission.entity"), crate::t!("tui.permission.explain.entity")),
             (crate::t!("tui.permission.effect"), crate::t!("tui.permission.explain.effect")),

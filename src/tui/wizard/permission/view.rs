@@ -34,15 +34,15 @@ pub fn draw(frame: &mut Frame<'_>, area: Rect, machine: &Machine, state: &State)
 /// What is edited, and what the symbols mean.
 fn draw_heading(frame: &mut Frame<'_>, area: Rect, draft: &Draft, state: &State) {
     let theme = &state.theme;
-    let meaning = |symbol: Symbol, word: &str| (Tone::Plain, format!("{} {word}", theme.symbol(symbol)));
+    let meaning = |symbol: Symbol, word: &str| format!("{} {word}", theme.symbol(symbol));
     let legend = [
         meaning(Symbol::Global, crate::t!("tui.permission.legend.global")),
         meaning(Symbol::Entity, crate::t!("tui.permission.legend.entity")),
         meaning(Symbol::Both, crate::t!("tui.permission.legend.both")),
         meaning(Symbol::Quiet, crate::t!("tui.permission.legend.none")),
     ];
-    let legend: &[(Tone, String)] = if area.width < 60 { &[] } else { &legend };
-    heading(frame, area, draft, &text::clean(&draft.integration.name), legend, state);
+    let legend = if area.width < 60 { Vec::new() } else { vec![(Tone::Dim, legend.join("  "))] };
+    heading(frame, area, draft, &text::clean(&draft.integration.name), &legend, state);
 }
 
 /// Width of an action's column, and of the names beside them.
