@@ -116,30 +116,38 @@ impl Harness {
     /// see to it that they are answered.
     pub async fn settle(&mut self, ws: &Workspace, demo: Option<&Arc<Demo>>, consent: impl Fn(Arc<Consent>) + Clone + Send + 'static) {
         while !self.open.is_empty() {
-            let (id, spec) = self.open.remove(0);
-            let shown = Arc::new(Mutex::new(None));
-            let keep = shown.clone();
-            let consent = consent.clone();
-            let around = Surroundings {
-                workspace: ws.clone(),
-                demo: demo.cloned(),
-                sink: Sink::none(),
-                on_consent: Box::new(move |given: Arc<Consent>| {
-                    *keep.lock().expect("not poisoned") = Some(given.view.clone());
-                    consent(given);
-                }),
-            };
-            let result = perform(spec.job, around).await;
-            self.now = Time::now();
-            if let Some(view) = shown.lock().expect("not poisoned").take() {
-                self.send(Msg::Task { id, event: TaskEvent::Consent(Box::new(view)) });
-            }
-            let event = match result {
-                Ok(answer) => TaskEvent::Done(Box::new(answer)),
-                Err(problem) => TaskEvent::Failed(problem),
-            };
-            self.send(Msg::Task { id, event });
+            self.settle_next(ws, demo, consent.clone()).await;
         }
+    }
+
+    /// Performs the oldest open task for real.
+    pub async fn settle_one(&mut self, ws: &Workspace, demo: Option<&Arc<Demo>>) {
+        self.settle_next(ws, demo, |_| ()).await;
+    }
+
+    async fn settle_next(&mut self, ws: &Workspace, demo: Option<&Arc<Demo>>, consent: impl Fn(Arc<Consent>) + Send + 'static) {
+        let (id, spec) = self.open.remove(0);
+        let shown = Arc::new(Mutex::new(None));
+        let keep = shown.clone();
+        let around = Surroundings {
+            workspace: ws.clone(),
+            demo: demo.cloned(),
+            sink: Sink::none(),
+            on_consent: Box::new(move |given: Arc<Consent>| {
+                *keep.lock().expect("not poisoned") = Some(given.view.clone());
+                consent(given);
+            }),
+        };
+        let result = perform(spec.job, around).await;
+        self.now = Time::now();
+        if let Some(view) = shown.lock().expect("not poisoned").take() {
+            self.send(Msg::Task { id, event: TaskEvent::Consent(Box::new(view)) });
+        }
+        let event = match result {
+            Ok(answer) => TaskEvent::Done(Box::new(answer)),
+            Err(problem) => TaskEvent::Failed(problem),
+        };
+        self.send(Msg::Task { id, event });
     }
 
     /// The buffer of a frame.

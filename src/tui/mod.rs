@@ -13,6 +13,7 @@
 pub mod app;
 pub mod harness;
 pub mod panes;
+pub mod pictures;
 pub mod runtime;
 pub mod term;
 pub mod ui;

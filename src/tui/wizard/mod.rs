@@ -25,6 +25,7 @@ use crate::ops::credentials::ConsentView;
 pub const COMMANDS: &[&[Command]] = &[credential::COMMANDS, integration::COMMANDS, mapping::COMMANDS, permission::COMMANDS];
 
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "layers keep it in a box")]
 pub enum Wizard {
     Credential(credential::Machine),
     Integration(integration::Machine),
@@ -42,11 +43,14 @@ pub enum Kind {
     CredentialSaved,
     Integration,
     Mapping,
+    /// The mapping editor while a mapping or the filter is being typed.
+    MappingEditing,
     Permission,
 }
 
 /// What reaches a machine.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "one at a time, passed by reference")]
 pub enum Event {
     Key(Key),
     Paste(String),
@@ -103,7 +107,7 @@ impl Wizard {
         match self {
             Self::Credential(machine) => machine.kind(),
             Self::Integration(_) => Kind::Integration,
-            Self::Mapping(_) => Kind::Mapping,
+            Self::Mapping(machine) => machine.kind(),
             Self::Permission(_) => Kind::Permission,
         }
     }

@@ -14,7 +14,7 @@ use crate::model::{
     DestinationField, FieldMapping, IntegrationKind, Mapped, Preview, PreviewCell, PreviewRecord, Problem, SampledField, Severity, Suggestion, Table,
 };
 use crate::ops::mappings::{self, Sample};
-use crate::tui::app::command::{Command, Scope};
+use crate::tui::app::command::{Command, Scope, always};
 use crate::tui::app::effect::{Effects, Job, Policy, TaskSpec};
 use crate::tui::app::global;
 use crate::tui::app::key::{Code, Key};
@@ -28,6 +28,7 @@ use crate::tui::ui::theme::Tone;
 use rows::{FieldRow, Row};
 
 const HERE: Scope = Scope::Layer(LayerKind::Wizard(Kind::Mapping));
+const EDITING: Scope = Scope::Layer(LayerKind::Wizard(Kind::MappingEditing));
 
 macro_rules! here {
     ($id:literal, [$($key:literal),*], $available:expr) => {
@@ -57,7 +58,20 @@ pub const COMMANDS: &[Command] = &[
     Command { quiet: true, ..here!("mapping.sample", ["f6"], not_typing) },
     command!("mapping.help", ["?", "f1"], HERE, not_typing, global::help),
     here!("mapping.close", ["esc"], not_typing),
+    // The machine takes these keys before any command does: they stand here for the footer and the mouse.
+    command!("mapping.take", ["enter"], EDITING, always, |state| pressed(state, Key::plain(Code::Enter))),
+    command!("mapping.complete", ["tab"], EDITING, completes, |state| pressed(state, Key::plain(Code::Tab))),
+    command!("mapping.restore", ["ctrl-z"], EDITING, always, |state| pressed(state, Key::ctrl('z'))),
+    command!("mapping.leave", ["esc"], EDITING, always, |state| pressed(state, Key::plain(Code::Esc))),
 ];
+
+fn pressed(state: &mut State, key: Key) -> Effects {
+    super::event(state, &Event::Key(key)).unwrap_or_default()
+}
+
+fn completes(state: &State) -> bool {
+    on_top(state).is_some_and(|machine| !machine.completions().is_empty())
+}
 
 fn on_top(state: &State) -> Option<&Machine> {
     match state.layers.last() {
@@ -310,6 +324,12 @@ impl Machine {
             return Some(vec![Request::Show(problem.clone())]);
         }
         None
+    }
+
+    /// Which keys mean what depends on whether something is being typed in place.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        if self.editing.is_some() { Kind::MappingEditing } else { Kind::Mapping }
     }
 
     fn key_of(&self, what: &str) -> String {

@@ -356,14 +356,12 @@ fn typing(lines: &mut Vec<(Tone, String)>, machine: &Machine, editing: &Editing,
                 lines.push((Tone::Plain, crate::t!("tui.mapping.completes", paths = text::clean(&completions.join("  ")))));
             }
             lines.push((Tone::Dim, crate::t!("tui.mapping.grammar").to_owned()));
-            lines.push((Tone::Dim, crate::t!("tui.mapping.editing_keys").to_owned()));
         }
         Target::Filter => {
             if let Some(left_out) = left_out(machine) {
                 lines.push((Tone::Plain, left_out));
             }
             lines.push((Tone::Dim, crate::t!("tui.mapping.filter_help").to_owned()));
-            lines.push((Tone::Dim, crate::t!("tui.mapping.editing_keys").to_owned()));
         }
     }
 }

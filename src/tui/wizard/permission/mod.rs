@@ -371,17 +371,18 @@ impl Machine {
 }
 
 fn ask(state: &mut State, kind: EntityKind) -> Effects {
-    let (title, then): (_, fn(&mut State, &str) -> Result<Effects, String>) = match kind {
-        EntityKind::Application => (crate::t!("tui.permission.add_application"), |state, name| named(state, EntityKind::Application, name)),
-        EntityKind::DataSource => (crate::t!("tui.permission.add_data_source"), |state, name| named(state, EntityKind::DataSource, name)),
-    };
-    state.push(Layer::Prompt(Prompt {
-        title: title.to_owned(),
+    let mut prompt = Prompt {
+        title: crate::t!("tui.permission.add_application").to_owned(),
         help: crate::t!("tui.permission.add_help").to_owned(),
         field: Field::default(),
         error: None,
-        then,
-    }))
+        then: |state, name| named(state, EntityKind::Application, name),
+    };
+    if kind == EntityKind::DataSource {
+        crate::t!("tui.permission.add_data_source").clone_into(&mut prompt.title);
+        prompt.then = |state, name| named(state, EntityKind::DataSource, name);
+    }
+    state.push(Layer::Prompt(prompt))
 }
 
 fn named(state: &mut State, kind: EntityKind, name: &str) -> Result<Effects, String> {
