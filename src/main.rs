@@ -14,6 +14,7 @@ fn main() -> ExitCode {
         Next::Exit(code) => return ExitCode::from(code),
         Next::Console(workspace) => tui::run(workspace, tui::Options::default()),
         Next::Demo(config) => practise(config),
+        Next::Pictures(dir) => cli::runtime().and_then(|runtime| runtime.block_on(tui::pictures::write(&dir))),
     };
     match ended {
         Ok(()) => ExitCode::SUCCESS,

@@ -43,6 +43,8 @@ pub enum Next {
     Console(Workspace),
     /// Open the console on a throw-away workspace with the practice vendor.
     Demo(Config),
+    /// Make pictures of the console.
+    Pictures(PathBuf),
 }
 
 #[derive(Parser)]
@@ -77,6 +79,11 @@ struct Global {
 enum Command {
     #[command(about = t!("cli.demo.about"))]
     Demo(demo::Demo),
+    #[command(about = t!("cli.pictures.about"), hide = true)]
+    Pictures {
+        #[arg(value_name = "DIR", help = t!("cli.pictures.dir"))]
+        dir: PathBuf,
+    },
     #[command(about = t!("cli.overview.about"))]
     Overview(overview::Overview),
     #[command(subcommand, about = t!("cli.connector.about"))]
@@ -133,6 +140,7 @@ pub fn start(arguments: &[OsString]) -> Next {
     let as_json = global.json;
     match command {
         None => console(&global),
+        Some(Command::Pictures { dir }) => Next::Pictures(dir),
         Some(Command::Demo(demo)) if !demo.headless => match needs_terminal().and_then(|()| context::config(&global)) {
             Ok(config) => Next::Demo(config),
             Err(problem) => Next::Exit(done(Err(problem), as_json)),
@@ -175,6 +183,8 @@ fn dispatch(global: &Global, command: Command) -> Result<u8> {
     // These need no workspace.
     match &command {
         Command::Completions(completions) => return shell::completions(completions),
+        // `start` leaves it to `main`.
+        Command::Pictures { .. } => return Ok(0),
         Command::Man => return shell::man(),
         _ => {}
     }
@@ -193,7 +203,7 @@ fn dispatch(global: &Global, command: Command) -> Result<u8> {
         Command::Schedule(schedule) => schedule::run(&context, schedule),
         Command::Vault(vault) => vault::run(&context, vault),
         Command::Doctor => doctor::run(&context),
-        Command::Completions(_) | Command::Man => Ok(0),
+        Command::Completions(_) | Command::Man | Command::Pictures { .. } => Ok(0),
     }
 }
 

@@ -120,9 +120,12 @@ impl Harness {
         }
     }
 
-    /// Performs the oldest open task for real.
-    pub async fn settle_one(&mut self, ws: &Workspace, demo: Option<&Arc<Demo>>) {
-        self.settle_next(ws, demo, |_| ()).await;
+    /// Performs the open tasks for real, and those that they lead to, but leaves those open that `leave` names.
+    pub async fn settle_but(&mut self, ws: &Workspace, demo: Option<&Arc<Demo>>, leave: impl Fn(&Job) -> bool) {
+        while let Some(place) = self.open.iter().position(|(_, spec)| !leave(&spec.job)) {
+            self.open[..=place].rotate_right(1);
+            self.settle_next(ws, demo, |_| ()).await;
+        }
     }
 
     async fn settle_next(&mut self, ws: &Workspace, demo: Option<&Arc<Demo>>, consent: impl Fn(Arc<Consent>) + Send + 'static) {

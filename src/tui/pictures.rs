@@ -43,13 +43,13 @@ impl Camera<'_> {
         }
     }
 
-    fn take(&self, name: &str, title: &str) -> Result<(), Problem> {
+    fn take(&mut self, name: &str, title: &str) -> Result<(), Problem> {
+        self.console.state.toasts.clear();
         let path = self.dir.join(format!("{name}.svg"));
         std::fs::write(&path, svg::picture(&self.console.buffer(), title)).map_err(|error| failed(&path, &error))
     }
 
     async fn walk(&mut self) -> Result<(), Problem> {
-        self.keys(&[]).await;
         self.console.settle(&self.demo.workspace, Some(&self.demo), |_| ()).await;
         self.keys(&["2"]).await;
         self.take("connectors", crate::t!("pane.connectors"))?;
@@ -64,7 +64,6 @@ impl Camera<'_> {
         self.keys(&["j", "j", "<enter>", "=Employee", "<enter>", "<f4>", "j", "j", "<space>"]).await;
         self.take("permissions", crate::t!("pane.integrations"))?;
         self.keys(&["<esc>", "4", "l", "r", "1", "d", "4", "r", "5"]).await;
-        self.console.state.toasts.clear();
         self.take("runs", crate::t!("pane.runs"))?;
         self.keys(&["6"]).await;
         self.take("data", crate::t!("pane.data"))?;
@@ -74,20 +73,15 @@ impl Camera<'_> {
 
     /// The consent of the other method, shown and not given; the wizard goes back to where it was.
     async fn consent(&mut self) -> Result<(), Problem> {
-        self.keys(&["j", "<enter>", "<enter>", "<enter>", "<enter>", "practice-secret", "<enter>", "<enter>"]).await;
-        self.console.keys("<enter>");
-        while let Some(place) = self.console.open.iter().position(|(_, spec)| !matches!(spec.job, Job::Consent { .. })) {
-            let (id, spec) = self.console.open.remove(place);
-            self.console.open.retain(|(other, _)| *other != id);
-            let waiting = std::mem::take(&mut self.console.open);
-            self.console.open.push((id, spec));
-            self.console.settle_one(&self.demo.workspace, Some(&self.demo)).await;
-            self.console.open.extend(waiting);
+        for key in ["j", "<enter>", "<enter>", "<enter>", "<enter>", "practice-secret", "<enter>", "<enter>", "<enter>"] {
+            self.console.keys(key);
+            self.console.settle_but(&self.demo.workspace, Some(&self.demo), |job| matches!(job, Job::Consent { .. })).await;
         }
-        if let Some((id, draft)) = self.console.open.iter().find_map(|(id, spec)| match &spec.job {
+        let waiting = self.console.open.iter().find_map(|(id, spec)| match &spec.job {
             Job::Consent { draft } => Some((*id, draft.clone())),
             _ => None,
-        }) {
+        });
+        if let Some((id, draft)) = waiting {
             let consent = credentials::consent_begin(&self.demo.workspace, &draft).await?;
             self.console.send(Msg::Task { id, event: TaskEvent::Consent(Box::new(consent.view.clone())) });
             self.take("consent", crate::t!("pane.credentials"))?;
