@@ -33,7 +33,7 @@ fn terminal(harness: &Harness) -> vt100::Parser<Seen> {
         let after = &rest[at + 1..];
         assert!(after.starts_with('['), "an escape that is no CSI: {:?}", after.chars().take(12).collect::<String>());
         let end = after[1..].find(|c: char| c.is_ascii_alphabetic()).expect("a CSI ends");
-        let last = after[1..].as_bytes()[end] as char;
+        let last = after.as_bytes()[1 + end] as char;
         assert!("Hmhl".contains(last), "CSI {last}");
         rest = &after[end + 2..];
     }

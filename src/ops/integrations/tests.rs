@@ -127,6 +127,9 @@ async fn from_nothing_to_people() {
     assert!(data::get(ws, Table::People, "ada@example.com").is_ok(), "the records stay");
 }
 
+/// Where a fault is found, how grave it is, and what makes it.
+type Check<'a> = (&'a str, Severity, &'a dyn Fn(&mut Integration));
+
 #[tokio::test]
 async fn findings_have_their_places() {
     let here = Here::new(PEOPLE).await;
@@ -138,7 +141,7 @@ async fn findings_have_their_places() {
     }
     assert_eq!(here.errors(&fine), Vec::<String>::new());
     new(ws, "Other").unwrap();
-    let checks: [(&str, Severity, &dyn Fn(&mut Integration)); 18] = [
+    let checks: [Check; 18] = [
         ("name", Severity::Error, &|i| i.name = " ".into()),
         ("name", Severity::Error, &|i| i.name = "OTHER".into()),
         ("credential", Severity::Error, &|i| i.credential.clear()),

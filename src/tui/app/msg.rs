@@ -61,6 +61,7 @@ pub enum TaskEvent {
 
 /// What a job brought.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "an answer is boxed on its way, and lives for one message")]
 pub enum Answer {
     Overview(Overview),
     Connectors(Vec<ConnectorRow>),

@@ -128,8 +128,8 @@ impl State {
     pub fn start(&mut self, spec: TaskSpec) -> Effects {
         let title = spec.title.clone();
         match self.tasks.start(spec, self.now) {
-            Ok(effects) => effects,
-            Err(()) => {
+            Some(effects) => effects,
+            None => {
                 self.toast(Tone::Notice, crate::t!("task.already_running", title = title));
                 Vec::new()
             }

@@ -28,15 +28,15 @@ pub const NETWORK: Duration = Duration::from_secs(120);
 pub const LONG: Duration = Duration::from_secs(24 * 3600);
 
 impl Tasks {
-    /// Starts a task by its policy. `Err` when an exclusive one is already under way.
-    pub fn start(&mut self, spec: TaskSpec, now: Time) -> Result<Effects, ()> {
+    /// Starts a task by its policy. `None` when an exclusive one is already under way.
+    pub fn start(&mut self, spec: TaskSpec, now: Time) -> Option<Effects> {
         let busy = self.running.iter().any(|task| task.key == spec.key);
         let mut effects = Vec::new();
         match spec.policy {
-            Policy::Exclusive if busy => return Err(()),
+            Policy::Exclusive if busy => return None,
             Policy::Queue if busy => {
                 self.waiting.push(spec);
-                return Ok(effects);
+                return Some(effects);
             }
             Policy::Latest => {
                 for task in self.running.extract_if(.., |task| task.key == spec.key) {
@@ -46,7 +46,7 @@ impl Tasks {
             Policy::Exclusive | Policy::Queue => {}
         }
         effects.push(self.launch(spec, now));
-        Ok(effects)
+        Some(effects)
     }
 
     fn launch(&mut self, spec: TaskSpec, now: Time) -> Effect {
@@ -154,7 +154,7 @@ mod tests {
     #[test]
     fn an_exclusive_task_refuses_a_second_one() {
         let mut tasks = Tasks::default();
-        assert!(tasks.start(watched("a", "x", QUICK, Job::LoadOverview), Time::UNIX_EPOCH).is_ok());
-        assert!(tasks.start(watched("a", "x", QUICK, Job::LoadOverview), Time::UNIX_EPOCH).is_err());
+        assert!(tasks.start(watched("a", "x", QUICK, Job::LoadOverview), Time::UNIX_EPOCH).is_some());
+        assert!(tasks.start(watched("a", "x", QUICK, Job::LoadOverview), Time::UNIX_EPOCH).is_none());
     }
 }

@@ -28,6 +28,7 @@ pub struct FormField {
 }
 
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "a form has a handful of fields, most of them texts")]
 pub enum Kind {
     Text(Field),
     /// One of several: value and label.

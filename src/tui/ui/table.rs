@@ -174,7 +174,7 @@ impl Table<'_> {
                 }
                 let width = match column.width {
                     Width::Fixed(columns) => columns,
-                    Width::Grow { weight, least } => least + if weights > 0 { spare * weight / weights } else { 0 },
+                    Width::Grow { weight, least } => least + (spare * weight).checked_div(weights).unwrap_or(0),
                 }
                 .min(room - x);
                 let place = (x, width);

@@ -40,6 +40,7 @@ pub fn explain() -> Vec<(&'static str, &'static str)> {
 
 /// A credential, or a draft that was left half-way.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "a workspace has tens of credentials")]
 pub enum Row {
     Credential(Box<Credential>),
     Draft(CredentialDraft),

@@ -80,7 +80,7 @@ fn draw_empty(frame: &mut Frame<'_>, area: Rect, state: &State) {
 }
 
 /// Columns in their order, each as wide as its kind of value usually is; those that hold nothing in the window are left out.
-fn columns<'a>(state: &'a State) -> Vec<(&'a DestinationField, Column)> {
+fn columns(state: &State) -> Vec<(&DestinationField, Column)> {
     let view = state.panes.data.view();
     let held = |key: &str| {
         view.page.as_ref().is_some_and(|page| page.records.iter().any(|record| record.values.get(key).is_some_and(|value| !value.is_null())))

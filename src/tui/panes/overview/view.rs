@@ -148,10 +148,9 @@ fn draw_expiring(frame: &mut Frame<'_>, area: Rect, top: u16, overview: &Overvie
     if overview.expiring.is_empty() || top >= area.bottom() {
         return;
     }
-    let mut y = heading(frame, area, top, crate::t!("overview.expiring"), state);
-    for expiry in &overview.expiring {
+    let first = heading(frame, area, top, crate::t!("overview.expiring"), state);
+    for (y, expiry) in (first..area.bottom()).zip(&overview.expiring) {
         let shown = format!("{} {}  {}", state.theme.symbol(Symbol::Notice), text::clean(&expiry.name), when::relative(expiry.at, state.now));
         line(frame, area, area.x + 2, y, &shown, state.theme.style(Tone::Notice));
-        y += 1;
     }
 }

@@ -435,7 +435,7 @@ fn what_is_typed_is_saved_when_typing_rests_and_found_again_after_a_restart() {
     let mut outside = Outside::started(ICERTIS, (80, 24));
     outside.keys("<enter>ac");
     let wait = outside.harness.state.next_wake().unwrap();
-    outside.harness.now = outside.harness.now + jiff::SignedDuration::try_from(wait).unwrap();
+    outside.harness.now += jiff::SignedDuration::try_from(wait).unwrap();
     outside.harness.send(Msg::Wake);
     outside.write();
     assert_eq!(outside.draft.settings["instance"], "ac");

@@ -40,9 +40,12 @@ fn focus(harness: &mut Harness, field: &str) {
     panic!("there is no field {field}");
 }
 
+/// A field, the keys typed into it, and what then holds.
+type Case = (&'static str, &'static str, fn(&Integration) -> bool);
+
 #[test]
 fn every_field_is_taken_and_saved_as_typed() {
-    let cases: &[(&str, &str, fn(&Integration) -> bool)] = &[
+    let cases: &[Case] = &[
         ("name", "<ctrl-u>People", |i| i.name == "People"),
         ("kind", "<right>", |i| i.kind == IntegrationKind::UserAndSaasUser),
         ("installation", " ", |i| i.installation == Installation::Cloud),
