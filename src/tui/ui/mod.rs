@@ -8,6 +8,7 @@ pub mod labels;
 pub mod list;
 pub mod modal;
 pub mod palette;
+pub mod picker;
 pub mod svg;
 pub mod table;
 pub mod terms;

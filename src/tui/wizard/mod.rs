@@ -9,7 +9,6 @@ pub mod history;
 pub mod integration;
 pub mod mapping;
 pub mod permission;
-pub mod picker;
 pub mod words;
 
 use super::app::command::Command;

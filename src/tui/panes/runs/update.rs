@@ -42,12 +42,47 @@ pub fn answer(state: &mut State, answer: &Answer) -> Effects {
             }
             Vec::new()
         }
-        Answer::Ran(_) if state.pane == Pane::Runs => load(state),
+        Answer::Ran(run) => {
+            // A failed run is shown in full by the pane that started it.
+            if run.state != RunState::Failed {
+                let (tone, said) = summary(run);
+                state.toast(tone, said);
+            }
+            if state.pane == Pane::Runs { load(state) } else { Vec::new() }
+        }
         Answer::RunCancelled(_) => {
             state.toast(Tone::Notice, crate::t!("runs.cancel_asked"));
             load(state)
         }
         _ => Vec::new(),
+    }
+}
+
+/// What a run did, in one sentence.
+fn summary(run: &Run) -> (Tone, String) {
+    let name = text::clean(&run.integration_name);
+    match run.state {
+        RunState::Succeeded if run.dry_run => (
+            Tone::Good,
+            crate::t!("runs.would", name = name, created = number(run.created), updated = number(run.updated), deactivated = number(run.deactivated)),
+        ),
+        RunState::Succeeded => (
+            Tone::Good,
+            crate::t!(
+                "runs.did",
+                name = name,
+                created = number(run.created),
+                updated = number(run.updated),
+                deactivated = number(run.deactivated),
+                reactivated = number(run.reactivated)
+            ),
+        ),
+        RunState::Partial => (Tone::Notice, crate::t!("runs.did_in_part", name = name, failed = number(run.failed))),
+        RunState::Cancelled => (Tone::Notice, crate::t!("runs.was_cancelled", name = name)),
+        RunState::Failed | RunState::Interrupted | RunState::Running => (
+            Tone::Bad,
+            crate::t!("runs.did_not", name = name, why = run.problem.as_ref().map_or_else(String::new, |problem| text::clean(&problem.why))),
+        ),
     }
 }
 

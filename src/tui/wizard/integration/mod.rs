@@ -5,7 +5,6 @@ pub mod fields;
 pub mod view;
 
 use super::draft::{self, Draft, Settled};
-use super::picker::{Item, Picked, Picker};
 use super::{Context, Event, Handled, Kind, Request, Wizard, mapping, permission, words};
 use crate::command;
 use crate::model::{Connector, Credential, DestinationField, Severity, Table};
@@ -17,6 +16,7 @@ use crate::tui::app::msg::Answer;
 use crate::tui::app::state::State;
 use crate::tui::app::tasks::read;
 use crate::tui::ui::form::{Form, Outcome};
+use crate::tui::ui::picker::{Item, Picked, Picker};
 
 const HERE: Scope = Scope::Layer(LayerKind::Wizard(Kind::Integration));
 

@@ -3,7 +3,7 @@
 use super::*;
 use crate::model::FieldType;
 use crate::tui::app::layers::Prompt;
-use crate::tui::wizard::picker::Item;
+use crate::tui::ui::picker::Item;
 
 /// Suggestions below this are guesses: they are offered for one field, never taken for all.
 const SURE: u8 = 60;

@@ -7,7 +7,6 @@ pub mod view;
 
 use super::draft::{self, Draft, Settled};
 use super::history::History;
-use super::picker::{Picked, Picker};
 use super::{Context, Event, Handled, Kind, Request, Wizard, integration, permission, words};
 use crate::command;
 use crate::model::{
@@ -24,6 +23,7 @@ use crate::tui::app::state::State;
 use crate::tui::app::tasks::{NETWORK, read};
 use crate::tui::ui::field::Field;
 use crate::tui::ui::list::{List, Listed};
+use crate::tui::ui::picker::{Picked, Picker};
 use crate::tui::ui::theme::Tone;
 use rows::{FieldRow, Row};
 
