@@ -48,31 +48,29 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     tell("fetch only", n, fetch, None);
 
     let compiled = mapping();
+    let list = Path::parse("data").expect("a path");
+    let parsed = |body: &[u8]| compiled.projection().body(body, Some(&list), &Projection::default()).expect("a body");
     let spent = Spent::begin();
-    let mut rows = 0;
-    for body in bodies.iter() {
-        let list = Path::parse("data").expect("a path");
-        rows += compiled.projection().body(body, Some(&list), &Projection::default()).expect("a body").rows.len() as u64;
-    }
+    let rows: u64 = bodies.iter().map(|body| parsed(body).rows.len() as u64).sum();
     assert_eq!(rows, n);
     let parse = spent.end();
     tell("parse only", n, parse, None);
 
     let dir = tempfile::tempdir()?;
     let store = Arc::new(Store::open(dir.path())?);
-    let (run, insert) = runtime.block_on(timed(&store, move |_, _| {
-        let take = Box::new(Mapping::new(mapping(), false));
-        Ok(Opened {
-            read: Box::new(Parsed { bodies: bodies.iter().cloned().collect(), projection: mapping().projection().clone(), number: 0 }),
-            take,
-        })
-    }));
+    let pages = bodies.iter().zip(0..).map(|(body, page)| {
+        let row = |(place, slots): (usize, _)| Row { number: page * PAGE + place as u64 + 1, slots };
+        Page { rows: parsed(body).rows.into_iter().map(row).collect(), bytes: body.len() as u64, requests: 1, ..Page::default() }
+    });
+    let read = Box::new(Parsed(pages.collect()));
+    let (run, insert) = runtime.block_on(timed(&store, move |_, _| Ok(Opened { read, take: Box::new(Mapping::new(mapping(), false)) })));
     assert_eq!(run.created, n);
-    tell("map and insert (parsed meanwhile)", n, insert, None);
+    tell("map and insert only", n, insert, None);
 
     let dir = tempfile::tempdir()?;
     let store = Arc::new(Store::open(dir.path())?);
-    let parts = fetch.0.max(parse.0).max(insert.0);
+    let parts = [("fetch only", fetch), ("parse only", parse), ("map and insert only", insert)];
+    let mut ratios = Vec::new();
     for (what, fresh) in [("whole run, all new", true), ("whole run, all unchanged", false)] {
         let (connector, resource) = (connector.clone(), resource.clone());
         let (run, whole) = runtime.block_on(timed(&store, move |_, sink| {
@@ -82,7 +80,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             Ok(Opened { read: Box::new(source), take: Box::new(Mapping::new(compiled, false)) })
         }));
         assert_eq!((run.created, run.unchanged), if fresh { (n, 0) } else { (0, n) }, "{run:?}");
-        tell(what, n, whole, Some(parts));
+        tell(what, n, whole, Some(fetch.0.max(parse.0).max(insert.0)));
+        ratios.extend(parts.map(|(part, alone)| (what, part, of(whole.0, alone.0), of(whole.1, alone.1))));
+    }
+    println!("\nratios                             clock  processors");
+    for (what, part, clock, processors) in ratios {
+        println!("{:<34} {clock:>5.2} {processors:>11.2}", format!("{} / {part}", what.trim_start_matches("whole run, ")));
     }
     println!("\nviews of {n} people (first, then again)");
     views(&store)
@@ -113,8 +116,12 @@ fn processors() -> Duration {
     Duration::from_nanos(tasks.flatten().filter_map(spent).sum())
 }
 
+fn of(whole: Duration, part: Duration) -> f64 {
+    whole.as_secs_f64() / part.as_secs_f64()
+}
+
 fn tell(what: &str, n: u64, (clock, processors): Time2, beside: Option<Duration>) {
-    let ratio = beside.map_or_else(String::new, |beside| format!("  {:.2} × its slowest part", clock.as_secs_f64() / beside.as_secs_f64()));
+    let ratio = beside.map_or_else(String::new, |beside| format!("  {:.2} × its slowest part", of(clock, beside)));
     let (clock, processors) = (clock.as_secs_f64(), processors.as_secs_f64());
     println!("{what:<34} {clock:>8.3} s {:>10.0} records/s  {processors:>8.3} s of processors{ratio}", n as f64 / clock);
 }
@@ -157,26 +164,12 @@ async fn timed(store: &Arc<Store>, open: impl FnOnce(&Run, &Sink) -> Result<Open
     (run, spent.end())
 }
 
-/// The bodies, parsed as they are asked for: what a source does, without the network.
-struct Parsed {
-    bodies: VecDeque<Vec<u8>>,
-    projection: Projection,
-    number: u64,
-}
+/// Pages that were read before.
+struct Parsed(VecDeque<Page>);
 
 impl Read for Parsed {
     fn next(&mut self) -> BoxFuture<'_, Result<Option<Page>, Problem>> {
-        Box::pin(async move {
-            let Some(body) = self.bodies.pop_front() else { return Ok(None) };
-            let list = Path::parse("data").expect("a path");
-            let records = self.projection.body(&body, Some(&list), &Projection::default()).expect("a body");
-            let mut rows = Vec::with_capacity(records.rows.len());
-            for (_, slots) in records.rows {
-                self.number += 1;
-                rows.push(Row { number: self.number, slots });
-            }
-            Ok(Some(Page { rows, bytes: body.len() as u64, requests: 1, ..Page::default() }))
-        })
+        Box::pin(async { Ok(self.0.pop_front()) })
     }
 }
 

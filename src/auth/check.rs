@@ -132,12 +132,23 @@ fn judge(link: &Link, check: &Check, answer: &Answer) -> Option<Problem> {
     let said = link.client.judge(&check.method, answer);
     if let Some(expression) = &check.ok {
         return match rules::holds(&link.subject.connector, expression, answer.status, &answer.body) {
-            Ok(true) => None,
-            Ok(false) => Some(said.unwrap_or_else(|| problem!(Failed, "auth.check.not_ok", vendor = vendor, status = answer.status))),
+            // What was refused proves nothing, unless the definition says which status it waits for.
+            Ok(true) if answer.status < 400 || expression.contains("status") => None,
+            Ok(true) => said.map(|said| advised(link, answer, said)),
+            Ok(false) => {
+                Some(said.map_or_else(
+                    || problem!(Failed, "auth.check.not_ok", vendor = vendor, status = answer.status),
+                    |said| advised(link, answer, said),
+                ))
+            }
             Err(problem) => Some(problem),
         };
     }
-    let said = said?;
+    said.map(|said| advised(link, answer, said))
+}
+
+/// A refusal with what to do about it for this method.
+fn advised(link: &Link, answer: &Answer, said: Problem) -> Problem {
     // What a person can do about a 401 depends on what was sent.
     let advice = match (answer.status, link.subject.method().kind) {
         (401, AuthKind::ApiKey) => t!("auth.check.advice.key"),
@@ -146,9 +157,9 @@ fn judge(link: &Link, check: &Check, answer: &Answer) -> Option<Problem> {
         (401, AuthKind::OAuth2Code | AuthKind::ClientCredentials) => t!("auth.check.advice.oauth"),
         (401, AuthKind::None) => t!("auth.check.advice.none"),
         (403, AuthKind::OAuth2Code | AuthKind::ClientCredentials) => t!("auth.check.advice.scopes"),
-        _ => return Some(said),
+        _ => return said,
     };
-    Some(Problem { next_step: advice.to_owned(), ..said })
+    Problem { next_step: advice.to_owned(), ..said }
 }
 
 /// Whether an answer is a page for browsers: a sign-in form, a proxy's notice.

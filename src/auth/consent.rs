@@ -23,7 +23,7 @@ use super::request::{self, Grant};
 use super::subject::{REDIRECT_URI, Subject};
 use super::{metadata, tokens};
 use crate::catalog::{addresses, template};
-use crate::model::{AuthKind, CredentialStatus, Loopback, Pkce, Problem, Progress, Secret, Sink, Time};
+use crate::model::{AuthKind, CredentialStatus, Loopback, Pkce, Problem, Progress, Redirect, Secret, Sink, Time};
 use crate::store::Store;
 use crate::vault::Vault;
 use crate::vendor::http;
@@ -167,6 +167,20 @@ pub async fn begin(store: Arc<Store>, vault: Arc<Vault>, subject: Subject) -> Re
     })
 }
 
+/// The redirect URI to register at the vendor, before any consent: a setting's, else as the definition's rule makes it. Where the vendor
+/// accepts any loopback port (RFC 8252 §7.3), without one.
+#[must_use]
+pub fn registered(redirect: &Redirect, setting: Option<&str>) -> String {
+    match (setting, by_rule(redirect)) {
+        (Some(setting), _) => setting.to_owned(),
+        (None, Target::Elsewhere(uri)) => uri,
+        (None, Target::Loopback { host, port, path }) => {
+            let port = port.map(|port| format!(":{port}")).unwrap_or_default();
+            format!("http://{host}{port}{path}")
+        }
+    }
+}
+
 /// The redirect URI's rules: a setting's, else the definition's.
 fn target(subject: &Subject) -> Result<Target, Problem> {
     if let Some(text) = subject.input(REDIRECT_URI) {
@@ -178,13 +192,16 @@ fn target(subject: &Subject) -> Result<Target, Problem> {
             _ => Target::Elsewhere(text.to_owned()),
         });
     }
-    let redirect = &subject.method().redirect;
+    Ok(by_rule(&subject.method().redirect))
+}
+
+fn by_rule(redirect: &Redirect) -> Target {
     let path = match redirect.path.as_deref() {
         None => "/callback".to_owned(),
         Some(path) if path.starts_with('/') => path.to_owned(),
         Some(path) => format!("/{path}"),
     };
-    Ok(match redirect.loopback {
+    match redirect.loopback {
         Loopback::HttpsOnly => {
             let host = redirect.host.as_deref().unwrap_or("localhost");
             let port = redirect.port.map(|port| format!(":{port}")).unwrap_or_default();
@@ -194,7 +211,7 @@ fn target(subject: &Subject) -> Result<Target, Problem> {
             let port = redirect.port.or((rule == Loopback::Fixed).then_some(PORT));
             Target::Loopback { host: redirect.host.clone().unwrap_or_else(|| "127.0.0.1".to_owned()), port, path }
         }
-    })
+    }
 }
 
 /// Takes up an open flow where that is possible: its port is free again, or it needs none.
@@ -434,4 +451,20 @@ pub fn forget(store: &Store, vault: &Vault, owner: &str) -> Result<(), Problem> 
         standing.status = Some(CredentialStatus::Untested);
     })?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_redirect_uri_to_register_follows_the_vendors_rule() {
+        let rule = |loopback, port, host: Option<&str>| Redirect { loopback, port, host: host.map(str::to_owned), path: None };
+        assert_eq!(registered(&rule(Loopback::AnyPort, None, None), None), "http://127.0.0.1/callback");
+        assert_eq!(registered(&rule(Loopback::AnyPort, None, Some("localhost")), None), "http://localhost/callback");
+        assert_eq!(registered(&rule(Loopback::Fixed, None, None), None), "http://127.0.0.1:53417/callback");
+        assert_eq!(registered(&rule(Loopback::Fixed, Some(8080), None), None), "http://127.0.0.1:8080/callback");
+        assert_eq!(registered(&rule(Loopback::HttpsOnly, None, None), None), "https://localhost/callback");
+        assert_eq!(registered(&rule(Loopback::AnyPort, None, None), Some("https://x.example/cb")), "https://x.example/cb");
+    }
 }

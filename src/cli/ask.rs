@@ -43,14 +43,16 @@ fn prompt(text: &str) {
 }
 
 /// The terminal without echo, as it was when dropped.
-struct Quiet(Termios);
+pub struct Quiet(Termios);
 
 impl Quiet {
-    fn start() -> io::Result<Self> {
+    /// With `keys`, Ctrl-C and the like are read as keys; otherwise they are signals, as before.
+    fn start(keys: bool) -> io::Result<Self> {
         let before = termios::tcgetattr(io::stdin())?;
         let mut quiet = before.clone();
-        // Signals are read as keys, too: an interrupted prompt must not leave a terminal without echo.
-        quiet.local_modes.remove(LocalModes::ECHO | LocalModes::ECHONL | LocalModes::ICANON | LocalModes::ISIG | LocalModes::IEXTEN);
+        quiet.local_modes.remove(LocalModes::ECHO | LocalModes::ECHONL | LocalModes::ICANON | LocalModes::IEXTEN);
+        // An interrupted prompt must not leave a terminal without echo.
+        quiet.local_modes.set(LocalModes::ISIG, !keys);
         quiet.special_codes[SpecialCodeIndex::VMIN] = 1;
         quiet.special_codes[SpecialCodeIndex::VTIME] = 0;
         termios::tcsetattr(io::stdin(), OptionalActions::Flush, &quiet)?;
@@ -70,7 +72,7 @@ impl Drop for Quiet {
 /// Asks for a secret without showing it.
 pub fn secret(question: &str) -> Result<Secret> {
     prompt(&format!("{question}: "));
-    let quiet = Quiet::start().map_err(|error| problem!(Failed, "cli.ask.failed", reason = error))?;
+    let quiet = Quiet::start(true).map_err(|error| problem!(Failed, "cli.ask.failed", reason = error))?;
     let mut keys = Keys::default();
     // Byte by byte and not through a buffer of the standard library, which would keep a copy.
     loop {
@@ -85,6 +87,31 @@ pub fn secret(question: &str) -> Result<Secret> {
     }
     drop(quiet);
     from_bytes(std::mem::take(&mut keys.typed))
+}
+
+/// The terminal, made ready for [`pasted`], until this is dropped.
+pub fn pasting() -> Result<Quiet> {
+    Quiet::start(false).map_err(|error| problem!(Failed, "cli.ask.failed", reason = error))
+}
+
+/// Waits for a line of any length that is typed or pasted while [`pasting`]; it is not shown, and line breaks inside a paste are left out. A
+/// line-wise terminal would cut it after 4,095 bytes (termios(3)). `None` at the end of the input.
+pub fn pasted() -> Option<String> {
+    let mut keys = Keys::default();
+    let mut byte = [0_u8];
+    loop {
+        match rustix::io::read(io::stdin(), &mut byte) {
+            Ok(1) => {}
+            Err(rustix::io::Errno::INTR) => continue,
+            _ => return None,
+        }
+        match keys.take(byte[0]) {
+            Typed::More if keys.typed.len() as u64 > LONGEST => return None,
+            Typed::More => {}
+            Typed::Done => return Some(String::from_utf8_lossy(&keys.typed).into_owned()),
+            Typed::Ended => return None,
+        }
+    }
 }
 
 #[derive(Debug, PartialEq, Eq)]

@@ -502,19 +502,18 @@ fn consent(context: &Context, draft: &CredentialDraft, no_browser: bool) -> Resu
         if !view.listening && !context.person {
             return Err(problem!(PersonMustAct, "cli.consent.unreachable"));
         }
+        // Held until the consent is over, whoever answered.
+        let _terminal = if context.person { Some(ask::pasting()?) } else { None };
         let pasted = async {
             if !context.person {
                 return std::future::pending::<Result<()>>().await;
             }
             output::remark(t!("cli.consent.paste"));
             loop {
-                let line = tokio::task::spawn_blocking(|| {
-                    let mut line = String::new();
-                    std::io::stdin().read_line(&mut line).map(|read| (read, line))
-                });
-                match line.await {
-                    Ok(Ok((read, line))) if read > 0 => {
+                match tokio::task::spawn_blocking(ask::pasted).await {
+                    Ok(Some(line)) => {
                         if !line.trim().is_empty() {
+                            output::remark(&t!("cli.credential.taken", n = line.trim().chars().count()));
                             match consent.offer(line.trim()) {
                                 Ok(()) => return std::future::pending().await,
                                 Err(problem) => output::failure(&problem, false),

@@ -156,6 +156,10 @@ pub fn run(context: &Context, command: Integration) -> Result<u8> {
 
 fn new(context: &Context, name: &str, wanted: Wanted) -> Result<u8> {
     let ws = &context.ws;
+    // A script that is run again means the same integration, not a second one with a number behind its name.
+    if integrations::get(ws, name).is_ok() {
+        return Err(problem!(Usage, "cli.integration.taken", name = clean::line(name, 120)));
+    }
     // Before anything is made: a draft without a source would be left behind by a misspelt name.
     if let Some(credential) = &wanted.credential {
         credentials::get(ws, credential)?;
@@ -224,13 +228,14 @@ fn saved_and_found(context: &Context, saved: &model::Integration) -> Result<u8> 
 }
 
 pub fn print_findings(findings: &[Finding]) -> Result<()> {
-    let mut table = Table::new(&[t!("cli.column.severity"), t!("cli.column.place"), t!("cli.column.what"), t!("cli.column.do")]);
+    // Whole sentences, which no column of a terminal holds.
     for finding in findings {
-        let (severity, tone) = labels::severity(finding.severity);
-        let what = format!("{}: {}", finding.problem.what, finding.problem.why);
-        table.row(vec![cell(severity).tone(tone), cell(&finding.place), cell(what), cell(&finding.problem.next_step)]);
+        output::finding(labels::severity(finding.severity), &finding.place, &finding.problem)?;
     }
-    table.print(t!("cli.integration.sound"))
+    if findings.is_empty() {
+        output::remark(t!("cli.integration.sound"));
+    }
+    Ok(())
 }
 
 fn list(context: &Context) -> Result<u8> {

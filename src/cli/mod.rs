@@ -26,7 +26,7 @@ use std::ffi::OsString;
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
 
-use clap::error::{ContextKind, ErrorKind};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{ArgAction, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::model::Problem;
@@ -130,6 +130,8 @@ pub fn start(arguments: &[OsString]) -> Next {
         }
         _ => {}
     }
+    let explained = explained(arguments);
+    let arguments = explained.as_deref().unwrap_or(arguments);
     // A failure to read the arguments is told in the form that was asked for, too.
     let as_json = arguments.iter().take_while(|argument| *argument != "--").any(|argument| argument == "--json");
     let cli = match command().try_get_matches_from(arguments).and_then(|matches| Cli::from_arg_matches(&matches)) {
@@ -147,6 +149,13 @@ pub fn start(arguments: &[OsString]) -> Next {
         },
         Some(command) => Next::Exit(done(dispatch(&global, command), as_json)),
     }
+}
+
+/// `intertie help run list` is `intertie run list --help`; `None` when it is not help that is asked for in this way.
+fn explained(arguments: &[OsString]) -> Option<Vec<OsString>> {
+    let [program, first, rest @ ..] = arguments else { return None };
+    let words = rest.iter().filter(|word| *word != "help").cloned();
+    (first == "help").then(|| std::iter::once(program.clone()).chain(words).chain(["--help".into()]).collect())
 }
 
 /// A runtime for work that may touch the network.
@@ -222,15 +231,39 @@ fn misread(error: &clap::Error, as_json: bool) -> Result<u8> {
             let reason = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
             Err(problem!(Usage, "cli.bad_value", flag = clean::line(&flag, 80), reason = clean::line(&reason, 300)))
         }
+        ErrorKind::InvalidSubcommand => {
+            let given = context_text(error, ContextKind::InvalidSubcommand).unwrap_or_default();
+            Err(problem!(Usage, "cli.no_command", given = clean::line(&given, 80), hint = hint(error)))
+        }
         _ => {
             let text = error.to_string();
             let text = text.strip_prefix("error: ").unwrap_or(&text);
-            let reason: Vec<&str> =
-                text.lines().map(str::trim).take_while(|line| !line.starts_with("Usage:")).filter(|line| !line.is_empty()).collect();
-            let reason = reason.join(" ");
-            let reason = reason.split(" For more information").next().unwrap_or_default();
-            Err(problem!(Usage, "cli.misread", reason = clean::line(reason, 300).trim_end_matches('.')))
+            let reason: Vec<&str> = text
+                .lines()
+                .map(str::trim)
+                .take_while(|line| !["Usage:", "For more", "tip:"].iter().any(|end| line.starts_with(end)))
+                .filter(|line| !line.is_empty())
+                .collect();
+            Err(problem!(Usage, "cli.misread", reason = clean::line(&reason.join(" "), 300).trim_end_matches('.'), hint = hint(error)))
         }
+    }
+}
+
+/// What to do about words that were not understood: what was probably meant, where there is such a thing.
+fn hint(error: &clap::Error) -> String {
+    let near = [ContextKind::SuggestedSubcommand, ContextKind::SuggestedArg, ContextKind::SuggestedValue];
+    match near.into_iter().find_map(|kind| context_text(error, kind)) {
+        Some(near) => t!("cli.did_you_mean", near = clean::line(&near, 80)),
+        None => t!("cli.add_help").to_owned(),
+    }
+}
+
+/// What the error knows of this kind; of several texts, the first, which fits best.
+fn context_text(error: &clap::Error, kind: ContextKind) -> Option<String> {
+    match error.get(kind)? {
+        ContextValue::String(text) => Some(text.clone()),
+        ContextValue::Strings(texts) => texts.first().cloned(),
+        _ => None,
     }
 }
 
@@ -258,11 +291,29 @@ mod tests {
     }
 
     #[test]
+    fn help_can_be_asked_for_by_its_word() {
+        let explained = |line: &str| explained(&line.split(' ').map(OsString::from).collect::<Vec<_>>()).map(|words| words.join(" ".as_ref()));
+        assert_eq!(explained("intertie help"), Some("intertie --help".into()));
+        assert_eq!(explained("intertie help run list"), Some("intertie run list --help".into()));
+        assert_eq!(explained("intertie help help"), Some("intertie --help".into()));
+        assert_eq!(explained("intertie run help"), None, "an integration may be called that");
+    }
+
+    #[test]
+    fn a_misspelt_word_is_told_with_what_was_meant() {
+        for (line, near) in [("intertie runn", "run"), ("intertie data peolpe", "people"), ("intertie run X --dry-runn", "--dry-run")] {
+            let error = command().try_get_matches_from(line.split(' ')).unwrap_err();
+            let problem = misread(&error, false).unwrap_err();
+            assert!(problem.next_step.contains(near) && !problem.why.contains("tip"), "{problem:?}");
+        }
+    }
+
+    #[test]
     fn what_clap_says_becomes_a_problem_with_exit_code_two() {
         let error = command().try_get_matches_from(["intertie", "connector", "lits"]).unwrap_err();
         let problem = misread(&error, false).unwrap_err();
         assert_eq!(problem.exit_code(), 2);
-        assert!(problem.why.contains("lits") && problem.why.contains("list") && !problem.why.contains("Usage"), "{problem:?}");
+        assert!(problem.what.contains("lits") && problem.next_step.contains("list"), "{problem:?}");
         // A secret at the wrong place is not repeated.
         let error = command().try_get_matches_from(["intertie", "credential", "add", "okta", "--set", "hunter2"]).unwrap_err();
         let problem = misread(&error, false).unwrap_err();

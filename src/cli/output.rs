@@ -129,8 +129,10 @@ pub fn failure(problem: &Problem, as_json: bool) {
         let error = serde_json::json!({ "error": {
             "what": problem.what, "why": problem.why, "next_step": problem.next_step, "code": problem.code,
         }});
-        let _ = json(&error);
-        return;
+        // Where nothing can be written, it is said at least to whoever reads standard error.
+        if json(&error).is_ok() {
+            return;
+        }
     }
     let bad = if coloured(io::stderr().is_terminal()) { ("\u{1b}[31m", "\u{1b}[0m") } else { ("", "") };
     let what = clean::line(&problem.what, LONGEST);
@@ -141,6 +143,16 @@ pub fn failure(problem: &Problem, as_json: bool) {
     remark(&format!("{}✗{} {what}", bad.0, bad.1));
     remark(&format!("  {}", t!("cli.why", text = clean::line(&problem.why, 4 * LONGEST))));
     remark(&format!("  {}", t!("cli.next", text = clean::line(&problem.next_step, 4 * LONGEST))));
+}
+
+/// Prints a finding: how bad it is and where, then what, why and what to do.
+pub fn finding((severity, tone): (&str, Tone), place: &str, problem: &Problem) -> Result<()> {
+    let code = tone.code().filter(|_| coloured(io::stdout().is_terminal()));
+    let severity = code.map_or_else(|| severity.to_owned(), |code| format!("{code}{severity}\u{1b}[0m"));
+    let what = clean::line(&problem.what, LONGEST);
+    line(&format!("{severity} {}: {what}", clean::line(place, LONGEST)))?;
+    line(&format!("  {}", t!("cli.why", text = clean::line(&problem.why, 4 * LONGEST))))?;
+    line(&format!("  {}", t!("cli.next", text = clean::line(&problem.next_step, 4 * LONGEST))))
 }
 
 /// Whether to use colour, for an output that is a terminal or not (<https://no-color.org>).
@@ -312,6 +324,12 @@ pub fn pairs(pairs: &[(&str, String)]) -> Result<()> {
         out.push('\n');
     }
     raw(&out)
+}
+
+/// A word of ours as a heading: with a capital.
+pub fn heading(word: &str) -> String {
+    let mut characters = word.chars();
+    characters.next().map(|first| first.to_uppercase().chain(characters).collect()).unwrap_or_default()
 }
 
 /// A moment as people say it: `3 min ago`, `in 6 d`.

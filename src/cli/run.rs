@@ -132,6 +132,8 @@ fn show(run: &model::Run) -> Result<()> {
     ] {
         pairs.push((label, number(n)));
     }
+    let headings: Vec<String> = pairs.iter().map(|(label, _)| output::heading(label)).collect();
+    let pairs: Vec<_> = headings.iter().map(String::as_str).zip(pairs.into_iter().map(|(_, value)| value)).collect();
     output::pairs(&pairs)?;
     if let Some(problem) = &run.problem {
         output::failure(problem, false);
@@ -145,17 +147,20 @@ fn show(run: &model::Run) -> Result<()> {
 fn list(context: &Context, integration: Option<&str>, limit: usize) -> Result<u8> {
     let runs = runs::list(&context.ws, integration, limit)?;
     context.print(&runs, |runs| {
-        let mut table = Table::new(&[
-            t!("cli.column.run"),
-            t!("cli.column.integration"),
-            t!("cli.column.state"),
-            t!("cli.column.started"),
-            t!("cli.column.read"),
-            t!("cli.fate.created"),
-            t!("cli.fate.updated"),
-            t!("cli.fate.deactivated"),
-            t!("cli.fate.failed"),
-        ]);
+        let mut table = Table::new(
+            &[
+                t!("cli.column.run"),
+                t!("cli.column.integration"),
+                t!("cli.column.state"),
+                t!("cli.column.started"),
+                t!("cli.column.read"),
+                t!("cli.fate.created"),
+                t!("cli.fate.updated"),
+                t!("cli.fate.deactivated"),
+                t!("cli.fate.failed"),
+            ]
+            .map(output::heading),
+        );
         for run in runs {
             table.row(row(run));
         }

@@ -82,7 +82,8 @@ pub fn run(context: &Context, command: Schedule) -> Result<u8> {
         }
         Schedule::Unit => {
             let program = std::env::current_exe().map_err(|error| problem!(Failed, "cli.schedule.no_program", reason = error))?;
-            output::raw(&schedule::unit(ws, &program.display().to_string()))?;
+            let unit = schedule::unit(ws, &program.display().to_string());
+            context.print(&json!({ "unit": unit }), |_| output::raw(&unit))?;
             Ok(0)
         }
     }

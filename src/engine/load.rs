@@ -1,8 +1,10 @@
 //! The storing half of a run: takes pages of rows, maps them, finds what is already there, and stores the difference.
 //!
-//! A page is one transaction: its records, its errors, and the run's row with the counts that include it. Whatever ends the process, the
-//! database holds whole pages, and a journal that says which. A rehearsal goes the same way and stores only the journal.
+//! A transaction holds whole pages: their records, their errors, and the run's row with the counts that include them. Whatever ends the
+//! process, the database holds whole pages, and a journal that says which. Pages that are there already share a transaction, for a fraction
+//! of a second at most: what is written twice in it (the index, most of all) goes to the disk once. A rehearsal goes the same way and stores only the journal.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::hash::BuildHasher as _;
 use std::sync::Arc;
@@ -24,6 +26,9 @@ use crate::{problem, t};
 const FEW: u64 = 10;
 /// After so long of one transaction upon the other, others get a turn.
 const TURN: Duration = Duration::from_millis(50);
+/// So long a transaction stays open for more pages, and for so many records.
+const BATCH: Duration = Duration::from_millis(100);
+const BATCH_RECORDS: u64 = 10_000;
 
 /// How the reading ended.
 pub(super) enum End {
@@ -121,16 +126,18 @@ impl Loader {
         self.bulk.read(|connection| runs::cancel_requested(connection, &self.run.run)).unwrap_or(false)
     }
 
-    /// Stores a page, all of it or nothing.
-    pub(super) fn page(&mut self, page: Page, sink: &Sink) -> Result<(), Problem> {
+    /// Stores a page and those that `next` has ready behind it, all of them or nothing.
+    pub(super) fn pages(&mut self, first: Page, next: impl FnMut() -> Option<Page>, sink: &Sink) -> Result<(), Problem> {
         let before = self.run.clone();
-        let (kept, total) = (self.errors, page.total);
-        if let Err(error) = self.stored(page) {
-            self.run = before;
-            self.errors = kept;
-            return Err(error.into());
+        let kept = self.errors;
+        match self.stored(first, next) {
+            Ok(total) => self.report(total, sink),
+            Err(error) => {
+                self.run = before;
+                self.errors = kept;
+                return Err(error.into());
+            }
         }
-        self.report(total, sink);
         if self.turn.elapsed() > TURN {
             // Whoever waits to write looks every millisecond, and would else wait for the whole run.
             std::thread::sleep(Duration::from_millis(2));
@@ -144,9 +151,11 @@ impl Loader {
         self.turn = Instant::now();
     }
 
-    fn stored(&mut self, page: Page) -> Result<(), StoreError> {
+    /// Returns how many records there are in all, where that is known.
+    fn stored(&mut self, first: Page, mut next: impl FnMut() -> Option<Page>) -> Result<Option<u64>, StoreError> {
         let Self { bulk, job, run, map, sides, errors, first_error, .. } = self;
         let map = map.as_deref().ok_or_else(|| std::io::Error::other("the run was not prepared"))?;
+        let (begun, before) = (Instant::now(), run.read);
         bulk.write(|tx| {
             let mut note = |run: &mut Run, error: RecordError| -> Result<(), StoreError> {
                 // Keys and messages may quote what the vendor sent.
@@ -160,36 +169,43 @@ impl Loader {
                 first_error.get_or_insert(error);
                 Ok(())
             };
-            run.pages += 1;
-            run.requests += page.requests;
-            run.bytes += page.bytes;
-            run.read += (page.rows.len() + page.bad.len()) as u64;
-            for bad in page.bad {
-                // What could not even be read has no key.
-                sides.iter_mut().for_each(|side| side.all_known = false);
-                note(run, bad)?;
-            }
             let mut targets = Vec::with_capacity(sides.len());
             for Side { target, seen, fresh, rehearsed, all_known } in sides.iter_mut() {
                 let statements = target.page(tx)?;
                 targets.push(Open { target: &*target, statements, seen, fresh, rehearsed, all_known });
             }
-            for row in page.rows {
-                let number = row.number;
-                match record(job, map, &mut targets, &row)? {
-                    Ok(done) => match done {
-                        Done::Filtered => run.filtered += 1,
-                        Done::Created => run.created += 1,
-                        Done::Updated => run.updated += 1,
-                        Done::Unchanged => run.unchanged += 1,
-                        Done::Reactivated => run.reactivated += 1,
-                        Done::Skipped => run.skipped += 1,
-                    },
-                    Err(Fault { key, field, message }) => note(run, RecordError { number, key, field, message })?,
+            let (mut page, mut total) = (Some(first), None);
+            while let Some(Page { rows, bad, total: told, bytes, requests }) = page {
+                total = told;
+                run.pages += 1;
+                run.requests += requests;
+                run.bytes += bytes;
+                run.read += (rows.len() + bad.len()) as u64;
+                for bad in bad {
+                    // What could not even be read has no key.
+                    targets.iter_mut().for_each(|side| *side.all_known = false);
+                    note(run, bad)?;
                 }
+                for mut row in rows {
+                    let number = row.number;
+                    match record(job, map, &mut targets, &mut row)? {
+                        Ok(done) => match done {
+                            Done::Filtered => run.filtered += 1,
+                            Done::Created => run.created += 1,
+                            Done::Updated => run.updated += 1,
+                            Done::Unchanged => run.unchanged += 1,
+                            Done::Reactivated => run.reactivated += 1,
+                            Done::Skipped => run.skipped += 1,
+                        },
+                        Err(Fault { key, field, message }) => note(run, RecordError { number, key, field, message })?,
+                    }
+                }
+                let full = run.read - before >= BATCH_RECORDS || begun.elapsed() >= BATCH;
+                page = if full { None } else { next() };
             }
             drop(targets);
-            runs::update(tx, run)
+            runs::update(tx, run)?;
+            Ok(total)
         })
     }
 
@@ -333,7 +349,7 @@ fn tracked(job: &Job, table: Table) -> Vec<String> {
     all.filter_map(|mapping| if table == Table::SaasUsers { of_saas(&mapping.field) } else { Some(mapping.field.clone()) }).collect()
 }
 
-fn record(job: &Job, map: &dyn Take, sides: &mut [Open<'_>], row: &Row) -> Result<Result<Done, Fault>, StoreError> {
+fn record(job: &Job, map: &dyn Take, sides: &mut [Open<'_>], row: &mut Row) -> Result<Result<Done, Fault>, StoreError> {
     let (values, alive) = match map.take(row) {
         Taken::Filtered => return Ok(Ok(Done::Filtered)),
         Taken::Failed { values, field, message } => {
@@ -373,7 +389,7 @@ fn protect(sides: &mut [Open<'_>], values: &[Vec<Value>]) -> Result<Option<Strin
             Match::Several => *side.all_known = false,
             Match::None => {}
         }
-        name.get_or_insert(key);
+        name.get_or_insert_with(|| key.into_owned());
     }
     Ok(name)
 }
@@ -389,7 +405,7 @@ impl Open<'_> {
                 message: t!("engine.record.no_key", fields = fields),
             }));
         };
-        let fault = |key, message| Ok(Err(Fault { key, field: None, message }));
+        let fault = |key: Cow<'_, str>, message| Ok(Err(Fault { key: key.into_owned(), field: None, message }));
         match self.statements.find(values)? {
             Match::Several => {
                 *self.all_known = false;

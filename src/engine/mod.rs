@@ -1,6 +1,6 @@
 //! A run: extract → filter → map → match → load, page by page.
 //!
-//! Reading and storing overlap: the source fetches and parses ahead, and a thread of its own maps and stores, one transaction a page. What
+//! Reading and storing overlap: the source fetches and parses ahead, and a thread of its own maps and stores, whole pages in a transaction. What
 //! bounds memory is two pages and four bytes a record met. Only one run of an integration happens at a time, in all processes; a run whose
 //! process ended in the middle is found by its free lock, marked interrupted, and completed by the next run, which finds what was stored
 //! unchanged.
@@ -55,7 +55,8 @@ impl Read for Source {
 pub trait Take: Send {
     /// The destination fields that it fills, in the order of the values.
     fn fields(&self) -> Vec<Vec<String>>;
-    fn take(&self, row: &Row) -> Taken;
+    /// The row is used up by it.
+    fn take(&self, row: &mut Row) -> Taken;
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -234,7 +235,9 @@ async fn transfer(loader: Loader, mut read: Box<dyn Read>, limit: Option<u64>, s
                     page
                 }
             };
-            if let Err(problem) = loader.page(page, &watched) {
+            // What is not there yet is not waited for with an open transaction.
+            let next = || if watched.cancelled() { None } else { queue.try_recv().ok() };
+            if let Err(problem) = loader.pages(page, next, &watched) {
                 return (loader, Some(End::Failed(problem)));
             }
             if watched.cancelled() || loader.cancel_requested() {

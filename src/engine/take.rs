@@ -43,20 +43,21 @@ impl Take for Mapping {
         fields
     }
 
-    fn take(&self, row: &Row) -> Taken {
+    fn take(&self, row: &mut Row) -> Taken {
         let compiled = &self.compiled;
         let takes = compiled.takes(&row.slots);
         if takes == Ok(false) {
             return Taken::Filtered;
         }
         let mut fault = takes.err().map(|message| (String::new(), message));
+        let active = compiled.active(&row.slots);
         let mut values = Vec::with_capacity(2);
-        values.push(split(compiled.columns(), compiled.evaluate(&row.slots), &mut fault));
+        values.push(split(compiled.columns(), compiled.evaluate_taking(&mut row.slots), &mut fault));
         if self.saas {
             values.push(split(compiled.saas_columns(), compiled.evaluate_saas(&row.slots), &mut fault));
         }
         match fault {
-            None => Taken::Values { values, active: compiled.active(&row.slots) },
+            None => Taken::Values { values, active },
             Some((field, message)) => Taken::Failed { values, field: Some(field).filter(|field| !field.is_empty()), message },
         }
     }

@@ -38,7 +38,7 @@ impl Take for Plain {
         if self.0 { vec![fields(), saas] } else { vec![fields()] }
     }
 
-    fn take(&self, row: &Row) -> Taken {
+    fn take(&self, row: &mut Row) -> Taken {
         let text = |i: usize| row.slots[i].as_str().map_or(Value::Null, |text| Value::Text(text.to_owned()));
         let sides = |name| if self.0 { vec![vec![text(0), name], vec![text(0)]] } else { vec![vec![text(0), name]] };
         match row.slots[1].as_str() {

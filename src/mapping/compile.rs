@@ -9,7 +9,7 @@
 //! out empty or is not mapped, of `email`; `last_activity` that of `last_login`. A mapping for a field key with the prefix [`SAAS`], such as
 //! `saas.role`, fills the SaaS user's field itself and goes before what would follow.
 
-use super::convert::{convert, shown};
+use super::convert::{convert, converted, shown};
 use super::expression::{Expression, RECORD, lower};
 use super::path::{Path, Step};
 use super::projection::Projection;
@@ -63,6 +63,8 @@ pub struct Column {
     pub field: DestinationField,
     /// The first whose value is not empty counts.
     sources: Vec<Source>,
+    /// The slot that nothing but this column looks at.
+    alone: Option<usize>,
 }
 
 #[derive(Debug, Clone)]
@@ -101,7 +103,7 @@ pub fn compile(spec: &Spec<'_>) -> Result<Compiled, Vec<Fault>> {
             Ok(source) => {
                 // A second mapping of the same field replaces the first.
                 into.retain(|column| column.field.key != key);
-                into.push(Column { field: field.clone(), sources: vec![source] });
+                into.push(Column { field: field.clone(), sources: vec![source], alone: None });
             }
             Err(problem) => faults.push(Fault { place, problem }),
         }
@@ -119,7 +121,7 @@ pub fn compile(spec: &Spec<'_>) -> Result<Compiled, Vec<Fault>> {
                 .flat_map(|column| column.sources.clone())
                 .collect();
             if !sources.is_empty() {
-                saas.push(Column { field: field.clone(), sources });
+                saas.push(Column { field: field.clone(), sources, alone: None });
             }
         }
     }
@@ -139,7 +141,29 @@ pub fn compile(spec: &Spec<'_>) -> Result<Compiled, Vec<Fault>> {
             None
         }
     };
-    if faults.is_empty() { Ok(Compiled { projection: Projection::new(paths.0), columns, saas, filter, active }) } else { Err(faults) }
+    if !faults.is_empty() {
+        return Err(faults);
+    }
+    let mut uses = vec![0_usize; paths.0.len()];
+    let programs = columns.iter().chain(&saas).flat_map(|column| &column.sources).filter_map(|source| match source {
+        Source::Program(program) => Some(&**program),
+        _ => None,
+    });
+    let looked_at = programs.chain(&filter).flat_map(|program| program.slots.iter().copied()).chain(active.iter().map(|(slot, _)| *slot));
+    let direct = columns.iter().chain(&saas).flat_map(|column| &column.sources).filter_map(|source| match source {
+        Source::Slot(slot) => Some(*slot),
+        _ => None,
+    });
+    for slot in looked_at.chain(direct) {
+        uses[slot] += 1;
+    }
+    for column in &mut columns {
+        column.alone = match column.sources[..] {
+            [Source::Slot(slot)] if uses[slot] == 1 => Some(slot),
+            _ => None,
+        };
+    }
+    Ok(Compiled { projection: Projection::new(paths.0), columns, saas, filter, active })
 }
 
 /// Whether one mapping compiles.
@@ -232,7 +256,10 @@ impl Column {
     }
 
     fn cell(&self, slots: &[Json]) -> Cell {
-        let value = convert(&*self.raw(slots)?, self.field.kind)?;
+        self.checked(convert(&*self.raw(slots)?, self.field.kind)?)
+    }
+
+    fn checked(&self, value: Value) -> Cell {
         if value.is_null() && self.field.mandatory { Err(t!("mapping.mandatory_empty", field = self.field.label)) } else { Ok(value) }
     }
 }
@@ -278,6 +305,16 @@ impl Compiled {
     #[must_use]
     pub fn evaluate(&self, slots: &[Json]) -> Vec<Cell> {
         self.columns.iter().map(|column| column.cell(slots)).collect()
+    }
+
+    /// As [`Compiled::evaluate`], but takes what nothing else looks at out of the slots instead of copying it.
+    #[must_use]
+    pub fn evaluate_taking(&self, slots: &mut [Json]) -> Vec<Cell> {
+        let cell = |column: &Column| match column.alone.and_then(|slot| slots.get_mut(slot)) {
+            Some(value) => column.checked(converted(value.take(), column.field.kind)?),
+            None => column.cell(slots),
+        };
+        self.columns.iter().map(cell).collect()
     }
 
     /// The values of [`Compiled::saas_columns`], in their order.
@@ -437,6 +474,32 @@ mod tests {
         ] {
             let slots = compiled.projection().record(&record).unwrap();
             assert_eq!((compiled.takes(&slots), compiled.active(&slots)), (Ok(takes), active), "{record}");
+        }
+    }
+
+    #[test]
+    fn taking_gives_the_same_values_and_leaves_what_others_need() {
+        let fields = people();
+        let mappings = [
+            mapping("email", path("mail")),
+            mapping("full_name", path("name")),
+            mapping("username", expression("login | lower")),
+            mapping("verified", path("ok")),
+            mapping("last_login", path("login")),
+            mapping("custom_credential", path("note")),
+        ];
+        for saas in [None, Some(&saas()[..])] {
+            let compiled = compile(&spec(&mappings, &fields, saas)).unwrap();
+            for record in [
+                json!({"mail": "a@example.com", "name": "Ada", "login": "2025-03-01T10:00:00Z", "ok": "yes", "note": " spaced "}),
+                json!({"mail": "no address", "name": "\u{a0}Ada\u{a0}", "login": "ADA", "ok": 1, "note": ["a", 1]}),
+                json!({"mail": " ", "name": "", "note": {"a": 1}}),
+            ] {
+                let slots = compiled.projection().record(&record).unwrap();
+                let mut taken = slots.clone();
+                assert_eq!(compiled.evaluate_taking(&mut taken), compiled.evaluate(&slots), "{record}");
+                assert_eq!(compiled.evaluate_saas(&taken), compiled.evaluate_saas(&slots), "{record}");
+            }
         }
     }
 

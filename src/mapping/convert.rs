@@ -31,6 +31,22 @@ pub fn convert(value: &Json, kind: FieldType) -> Result<Value, String> {
     }
 }
 
+/// As [`convert`], without a copy of a text that stays as it is.
+pub fn converted(value: Json, kind: FieldType) -> Result<Value, String> {
+    match value {
+        Json::String(text) if matches!(kind, FieldType::Text | FieldType::Email) && is_trimmed(&text) => {
+            if kind == FieldType::Text || is_email(&text) { Ok(Value::Text(text)) } else { convert(&Json::String(text), kind) }
+        }
+        value => convert(&value, kind),
+    }
+}
+
+/// Whether a text that is not empty has no white space at either end, as far as that is seen at once.
+fn is_trimmed(text: &str) -> bool {
+    let plain = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_graphic);
+    plain(text.as_bytes().first()) && plain(text.as_bytes().last()) || !text.is_empty() && text.trim().len() == text.len()
+}
+
 /// The value as it is shown beside a message: one line, cut.
 #[must_use]
 pub fn shown(value: &Json) -> String {
@@ -90,10 +106,12 @@ fn email(value: &Json) -> Result<Value, String> {
 pub fn is_email(text: &str) -> bool {
     let Some((local, domain)) = text.rsplit_once('@') else { return false };
     let plain = |c: char| !c.is_whitespace() && !c.is_control() && !matches!(c, '<' | '>' | '(' | ')' | ',' | ';' | ':' | '"' | '[' | ']' | '\\');
-    text.len() <= MAX_EMAIL
-        && !local.is_empty()
-        && !domain.is_empty()
-        && local.chars().all(|c| plain(c) && c != '@' && clean::shown(c) == c)
+    if text.len() > MAX_EMAIL || local.is_empty() || domain.is_empty() {
+        return false;
+    }
+    // Nearly every address is of these only, and their bytes tell it soonest.
+    let usual = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_' | b'+');
+    (local.bytes().all(usual) || local.chars().all(|c| plain(c) && c != '@' && clean::shown(c) == c))
         && domain.split('.').all(|label| !label.is_empty() && !label.starts_with('-') && !label.ends_with('-'))
         && domain.chars().all(|c| c.is_alphanumeric() || c == '-' || c == '.')
 }

@@ -13,7 +13,7 @@ use crate::auth::{self, browser, check, consent, subject};
 use crate::catalog::template::Context;
 use crate::catalog::{addresses, input};
 use crate::model::{
-    AuthKind, AuthMethod, Connector, Credential, CredentialDraft, CredentialStatus, Finding, Integration, Problem, Secret, Severity, Sink,
+    AuthKind, AuthMethod, Connector, Credential, CredentialDraft, CredentialStatus, Finding, Integration, Loopback, Problem, Secret, Severity, Sink,
     TestOutcome, Time,
 };
 use crate::store::credentials::{KeptDraft, Standing};
@@ -303,6 +303,23 @@ impl Consent {
         let _ = ws;
         self.begun.finish(sink).await
     }
+}
+
+/// The redirect URI to register at the vendor for this draft, where its method sends a person to a browser. `any_port`: the vendor accepts
+/// every port on it (RFC 8252 §7.3).
+#[must_use]
+pub fn redirect_uri(connector: &Connector, draft: &CredentialDraft) -> Option<RedirectUri> {
+    let method = connector.auth.get(&draft.method).filter(|method| method.kind == AuthKind::OAuth2Code)?;
+    let setting = draft.settings.get(subject::REDIRECT_URI).map(String::as_str).filter(|uri| !uri.is_empty());
+    let any_port = setting.is_none() && method.redirect.loopback == Loopback::AnyPort && method.redirect.port.is_none();
+    Some(RedirectUri { uri: consent::registered(&method.redirect, setting), any_port })
+}
+
+/// What has to be registered at the vendor.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct RedirectUri {
+    pub uri: String,
+    pub any_port: bool,
 }
 
 /// Whether this draft's method needs a person's consent before it can be tested: it does until consent was given.

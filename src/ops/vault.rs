@@ -1,7 +1,8 @@
 //! The vault, for people.
 
 use super::{Result, Workspace};
-use crate::model::Secret;
+use crate::model::{Problem, Secret};
+use crate::vault::VaultError;
 
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct VaultStatus {
@@ -35,6 +36,12 @@ pub fn init(ws: &Workspace, passphrase: Option<Secret>) -> Result<()> {
 /// Unlocks a passphrase vault for this process.
 pub fn unlock(ws: &Workspace, passphrase: &Secret) -> Result<()> {
     ws.vault().unlock(passphrase)
+}
+
+/// Whether a failure says that the vault is locked, so that a passphrase would mend it.
+#[must_use]
+pub fn is_locked(problem: &Problem) -> bool {
+    *problem == VaultError::Locked.into()
 }
 
 /// Locks a passphrase vault again for this process.

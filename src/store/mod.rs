@@ -41,6 +41,11 @@ impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::TooNew { found, known } => problem!(Failed, "store.too_new", found = found, known = known),
+            StoreError::Sqlite(error)
+                if matches!(error.sqlite_error_code(), Some(rusqlite::ErrorCode::NotADatabase | rusqlite::ErrorCode::DatabaseCorrupt)) =>
+            {
+                problem!(Failed, "store.damaged", reason = error)
+            }
             other => problem!(Failed, "store.failed", reason = other),
         }
     }
@@ -56,7 +61,7 @@ pub struct Store {
 impl Store {
     /// Opens (or makes) `intertie.db` in the workspace directory and brings its schema up to date, after a backup.
     pub fn open(dir: &Path) -> Result<Self, StoreError> {
-        private_dir(dir)?;
+        private_dir(dir).map_err(|error| std::io::Error::new(error.kind(), format!("{}: {error}", dir.display())))?;
         let path = dir.join("intertie.db");
         if !path.exists() {
             private_file(&path)?;

@@ -245,6 +245,30 @@ mod tests {
     }
 
     #[test]
+    fn the_end_waits_for_what_is_being_kept() {
+        let mut harness = Harness::new(80, 24);
+        let effects = harness.state.start(crate::tui::app::tasks::write("a", Job::MarkNotice { id: None, read: true }));
+        harness.take(effects);
+        harness.keys("q");
+        assert!(!harness.effects.contains(&Effect::Quit));
+        harness.answer(|job| matches!(job, Job::MarkNotice { .. }), Answer::NoticesMarked);
+        assert_eq!(harness.effects.last(), Some(&Effect::Quit));
+    }
+
+    #[test]
+    fn the_end_does_not_wait_for_ever() {
+        let mut harness = Harness::new(80, 24);
+        let effects = harness.state.start(crate::tui::app::tasks::write("a", Job::MarkNotice { id: None, read: true }));
+        harness.take(effects);
+        harness.send(Msg::Terminate);
+        assert!(!harness.effects.contains(&Effect::Quit));
+        assert!(harness.state.next_wake().is_some());
+        harness.now += jiff::SignedDuration::from_secs(3);
+        harness.send(Msg::Wake);
+        assert_eq!(harness.effects.last(), Some(&Effect::Quit));
+    }
+
+    #[test]
     fn every_size_is_drawn() {
         for pane in Pane::ALL {
             for (columns, rows) in [(0, 0), (1, 1), (2, 2), (3, 1), (1, 9), (10, 3), (40, 12), (59, 24), (60, 8), (80, 24), (160, 50)] {

@@ -48,6 +48,9 @@ static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
     environment.set_undefined_behavior(UndefinedBehavior::Chainable);
     environment.set_fuel(Some(20_000));
     environment.remove_global("range");
+    // The library's own test takes whatever can be gone through for a sequence, and a member that is missing can: an error without `data`
+    // would pass for an empty list.
+    environment.add_test("sequence", |value: &minijinja::Value| value.kind() == minijinja::value::ValueKind::Seq);
     environment
 });
 
@@ -84,7 +87,9 @@ pub fn judge<'c>(connector: &'c Connector, status: u16, body: &[u8]) -> Verdict<
 
 /// Whether `expression` (over `status` and `body`) holds for an answer: the `ok` of a connector's check.
 pub fn holds(connector: &Connector, expression: &str, status: u16, body: &[u8]) -> Result<bool, Problem> {
-    let value = evaluate(expression, status, &visible(status, body)).map_err(|error| unusable(connector, expression, &error))?;
+    // All of it: a check asks for little, and a member that was left out would decide wrongly.
+    let body = serde_json::from_slice(body).unwrap_or_else(|_| visible(status, body));
+    let value = evaluate(expression, status, &body).map_err(|error| unusable(connector, expression, &error))?;
     Ok(value.is_true())
 }
 
@@ -131,6 +136,17 @@ mod tests {
 
     fn connector(rules: &str) -> Connector {
         toml::from_str(&format!("schema = 1\nid = 'x'\nname = 'X'\n{rules}")).unwrap()
+    }
+
+    #[test]
+    fn what_is_missing_is_no_sequence() {
+        let none = connector("");
+        for body in [&br#"{"error": {"code": 1}}"#[..], b"not JSON", b"", b"null", br#"{"data": null}"#, br#"{"data": "text"}"#, b"{\"cut"] {
+            assert!(!holds(&none, "body.data is sequence", 403, body).unwrap(), "{}", String::from_utf8_lossy(body));
+        }
+        assert!(holds(&none, "body.data is sequence", 200, br#"{"data": []}"#).unwrap());
+        let long = format!(r#"{{"data": ["{}"]}}"#, "x".repeat(3 * LONGEST_MEMBER));
+        assert!(holds(&none, "body.data is sequence", 200, long.as_bytes()).unwrap());
     }
 
     #[test]

@@ -26,7 +26,7 @@ impl Shell {
         self.home.path().join("acme")
     }
 
-    fn command(&self, arguments: &[&str]) -> Command {
+    pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(BINARY);
         // Nothing of whoever runs the tests reaches the program.
         command.args(arguments).env_clear().env("HOME", self.home.path()).env("INTERTIE_WORKSPACE", self.workspace()).stdin(Stdio::null());
@@ -585,4 +585,42 @@ fn the_demo_walks_the_journey_and_its_counts_agree() {
     assert_eq!(sum("created"), walked["people"].as_u64().unwrap());
     assert!(sum("updated") > 0 && sum("deactivated") > 0 && sum("reactivated") > 0 && sum("failed") == 0, "{walked}");
     assert!(!shell.workspace().exists(), "the demo touched the person's own workspace");
+}
+
+#[test]
+fn help_is_given_by_its_word_and_a_slip_is_met_with_what_was_meant() {
+    let shell = Shell::new();
+    assert_eq!(shell.text(&["help"], 0), shell.text(&["--help"], 0));
+    assert_eq!(shell.text(&["help", "run", "list"], 0), shell.text(&["run", "list", "--help"], 0));
+    let error = &shell.json(&["credental", "list"], 2)["error"];
+    assert!(error["what"].as_str().unwrap().contains("credental") && error["next_step"].as_str().unwrap().contains("credential"), "{error}");
+    shell.json(&["help", "nonsense"], 2);
+}
+
+#[test]
+fn a_script_that_runs_twice_makes_no_second_integration() {
+    let shell = Shell::new();
+    shell.json(&["integration", "new", "Mémbers \"1\"  x"], 0);
+    let error = &shell.json(&["integration", "new", "Mémbers \"1\"  x"], 2)["error"];
+    assert!(error["what"].as_str().unwrap().contains("Mémbers \"1\"  x"), "{error}");
+    assert_eq!(shell.json(&["integration", "list"], 0).as_array().unwrap().len(), 1);
+    assert!(shell.json(&["schedule", "unit"], 0)["unit"].as_str().unwrap().contains("ExecStart="));
+}
+
+#[test]
+fn a_damaged_workspace_is_called_damaged_and_left_as_it_is() {
+    let shell = Shell::new();
+    let database = shell.workspace().join("intertie.db");
+    std::fs::create_dir(shell.workspace()).unwrap();
+    std::fs::write(&database, "this is no database; ".repeat(400)).unwrap();
+    std::fs::write(shell.workspace().join("console.json"), "{").unwrap();
+    for arguments in [&["credential", "list"][..], &["integration", "new", "X"], &["overview"]] {
+        let error = &shell.json(arguments, 1)["error"];
+        assert!(error["what"].as_str().unwrap().contains("damaged") && error["next_step"].as_str().unwrap().contains("intertie.db"), "{error}");
+    }
+    assert_eq!(std::fs::read(&database).unwrap(), "this is no database; ".repeat(400).as_bytes());
+    let file = shell.home.path().join("a file");
+    std::fs::write(&file, "").unwrap();
+    let error = &shell.json(&["credential", "list", "--workspace", file.to_str().unwrap()], 1)["error"];
+    assert!(error["why"].as_str().unwrap().contains("a file"), "{error}");
 }

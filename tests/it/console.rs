@@ -129,6 +129,39 @@ fn panics_with_the_terminal_taken() {
     panic!("the fault that was asked for");
 }
 
+#[test]
+fn a_locked_vault_is_unlocked_where_it_is_needed() {
+    crate::cli::with_practice(|vendor| {
+        let shell = crate::cli::Shell::new();
+        let file = shell.home.path().join("passphrase");
+        std::fs::write(&file, " pass phrase \n").unwrap();
+        let reference = format!("file:{}", file.display());
+        let run = |arguments: &[&str]| {
+            let output = shell.command(&[arguments, &["--passphrase", &reference]].concat()).output().unwrap();
+            assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        };
+        run(&["vault", "init", "--with-passphrase"]);
+        let address = format!("address={}", vendor.base_url);
+        let add = ["credential", "add", "practice-clickwrap", "--name", "Practice", "--set", &address, "--set", "client_id=practice-client"];
+        run(&[&add[..], &["--set", "client_secret=env:CLIENT_SECRET"]].concat());
+
+        let mut pty = Pty::intertie(80, 24, &shell.workspace(), &[]);
+        pty.see("Overview");
+        pty.keys("3").see("Last test");
+        pty.keys("t").see("Unlock the vault");
+        pty.keys("no such phrase").see("••••••••••••••");
+        pty.see_no_more("no such phrase");
+        pty.keys("\r").see("does not open the vault");
+        // A passphrase may begin and end with a space.
+        pty.keys(" pass phrase \r").see("The vault is open").see_no_more("Unlock the vault");
+        let before = vendor.requests();
+        pty.keys("t");
+        pty.wait("a request to the vendor", |_| vendor.requests() > before);
+        pty.see_no_more("Unlock the vault");
+        pty.keys("q");
+    });
+}
+
 /// The first whole journey, by keys: from nothing to people in the data view.
 #[test]
 fn the_demo_goes_from_nothing_to_people_by_keys() {
@@ -176,4 +209,37 @@ fn the_demo_goes_from_nothing_to_people_by_keys() {
     pty.keys("q");
     assert_eq!(pty.end(20 * SECOND), Some(0));
     pty.restored();
+}
+
+/// A line-wise terminal cuts a line after 4,095 bytes; some vendors' codes are longer, and terminals wrap what is copied.
+#[test]
+fn a_consent_takes_a_pasted_address_of_any_length_and_does_not_show_it() {
+    crate::cli::with_practice(|vendor| {
+        let dir = tempfile::tempdir().unwrap();
+        let mut command = portable_pty::CommandBuilder::new(env!("CARGO_BIN_EXE_intertie"));
+        let address = format!("address={}", vendor.base_url);
+        command.args([
+            "--workspace",
+            dir.path().join("acme").to_str().unwrap(),
+            "credential",
+            "add",
+            "practice-clickwrap",
+            "--method",
+            "oauth2_code",
+        ]);
+        command.args(["--name", "Pasted", "--no-browser", "--set", &address, "--set", "client_id=practice-client"]);
+        command.args(["--set", "account_id=1", "--set", "client_secret=env:CLIENT_SECRET"]);
+        command.env("CLIENT_SECRET", intertie::practice::CLIENT_SECRET);
+        let mut pty = Pty::start(1_000, 40, dir.path(), command);
+        pty.see("Or paste the address");
+        let shown = pty.with_screen(|screen, _| screen.contents());
+        let url = shown.lines().map(str::trim).find(|line| line.starts_with("http")).unwrap();
+        let answer = vendor.consent(url, true).unwrap();
+        let code = url::Url::parse(&answer).unwrap().query_pairs().find(|(key, _)| key == "code").unwrap().1.into_owned();
+        let long = format!("{answer}&session_state={}", "x".repeat(6_000));
+        let (first, rest) = long.split_at(3_000);
+        pty.keys(&format!("\x1b[200~{first}\n{rest}\x1b[201~\r")).see("Saved Pasted");
+        pty.with_screen(|screen, _| assert!(!screen.contents().contains(&code), "the code is on the screen"));
+        assert_eq!(pty.end(10 * SECOND), Some(0));
+    });
 }

@@ -14,5 +14,6 @@ mod peers;
 mod practice_credentials;
 mod pty;
 mod scim;
+mod secrets;
 mod terminal;
 mod vault;

@@ -1,5 +1,7 @@
 //! What runs write with: a [`Target`] knows the statements of one run for one table, a [`Page`] holds them prepared for one transaction.
 
+use std::borrow::Cow;
+
 use rusqlite::types::{ToSql, ValueRef};
 use rusqlite::{CachedStatement, Connection, Transaction, params};
 
@@ -87,9 +89,14 @@ impl Target {
         let find = format!("select _id, _active, _integration{selected} from {name} where {} limit 2", found_by.join(" and "));
         // Only SaaS users have an application.
         let application_column = if application.is_some() { "_application, " } else { "" };
-        let marks = ", ?".repeat(5 + usize::from(application.is_some()) + list.len());
-        let insert =
-            format!("insert into {name} (_key, {application_column}_active, _integration, _run, _created, _changed{selected}) values (?{marks})");
+        let marks = ", ?".repeat(1 + list.len());
+        // What is the same for all records of a transaction comes first, and is bound once.
+        let application_mark = if application.is_some() { "?4, " } else { "" };
+        let insert = format!(
+            "insert into {name} (_integration, _run, _created, _changed, {application_column}_key, _active{selected})
+             values (?1, ?2, ?3, ?3, {application_mark}?{}{marks})",
+            4 + usize::from(application.is_some())
+        );
         let set = list.iter().map(|field| format!("{field} = ?, ")).collect::<String>();
         let update = format!("update {name} set {set}_active = ?, _run = ?, _changed = ? where _id = ?");
         let tracked: Vec<usize> = (0..fields.len()).filter(|i| tracked.contains(&fields[*i]) && !places.contains(i)).collect();
@@ -120,7 +127,12 @@ impl Target {
 
     /// The sync key of these values as text, or `None` when a part of it is empty.
     #[must_use]
-    pub fn key(&self, values: &[Value]) -> Option<String> {
+    pub fn key<'v>(&self, values: &'v [Value]) -> Option<Cow<'v, str>> {
+        if let [place] = self.sync[..]
+            && let Value::Text(text) = values.get(place)?
+        {
+            return Some(Cow::Borrowed(text.as_str())).filter(|text| !text.is_empty());
+        }
         let mut key = String::new();
         for (i, place) in self.sync.iter().enumerate() {
             if i > 0 {
@@ -133,17 +145,27 @@ impl Target {
                 other => key.push_str(&other.to_string()),
             }
         }
-        Some(key)
+        Some(Cow::Owned(key))
     }
 
     /// The statements, prepared for one transaction.
     pub fn page<'t>(&'t self, transaction: &'t Transaction<'_>) -> Result<Page<'t>, StoreError> {
+        let now = Time::now().as_microsecond();
+        let mut find = transaction.prepare_cached(&self.find)?;
+        let mut insert = transaction.prepare_cached(&self.insert)?;
+        insert.raw_bind_parameter(1, &self.integration)?;
+        insert.raw_bind_parameter(2, &self.run)?;
+        insert.raw_bind_parameter(3, now)?;
+        if let Some(application) = &self.application {
+            find.raw_bind_parameter(self.sync.len() + 1, application)?;
+            insert.raw_bind_parameter(4, application)?;
+        }
         Ok(Page {
             target: self,
             transaction,
-            now: Time::now().as_microsecond(),
-            find: transaction.prepare_cached(&self.find)?,
-            insert: transaction.prepare_cached(&self.insert)?,
+            now,
+            find,
+            insert,
             update: transaction.prepare_cached(&self.update)?,
             track: self.track.as_ref().map(|track| transaction.prepare_cached(track)).transpose()?,
         })
@@ -189,9 +211,6 @@ impl Page<'_> {
         for (i, place) in target.sync.iter().enumerate() {
             self.find.raw_bind_parameter(i + 1, Bound(&values[*place]))?;
         }
-        if let Some(application) = &target.application {
-            self.find.raw_bind_parameter(target.sync.len() + 1, application)?;
-        }
         let mut rows = self.find.raw_query();
         let Some(row) = rows.next()? else { return Ok(Match::None) };
         let found = Found {
@@ -206,21 +225,14 @@ impl Page<'_> {
     /// Adds a record and returns its id.
     pub fn insert(&mut self, key: &str, values: &[Value], active: bool) -> Result<i64, StoreError> {
         let target = self.target;
-        let mut place = 0;
+        let mut place = 3 + usize::from(target.application.is_some());
         let statement = &mut self.insert;
         let mut bind = |value: &dyn ToSql| {
             place += 1;
             statement.raw_bind_parameter(place, value)
         };
         bind(&key)?;
-        if let Some(application) = &target.application {
-            bind(application)?;
-        }
         bind(&active)?;
-        bind(&target.integration)?;
-        bind(&target.run)?;
-        bind(&self.now)?;
-        bind(&self.now)?;
         for value in values {
             bind(&Bound(value))?;
         }

@@ -118,5 +118,6 @@ pub enum Job {
     CancelRun(String),
     Export { table: Table, query: DataQuery, path: String },
     MarkNotice { id: Option<i64>, read: bool },
+    VaultUnlock(Masked),
     PassADay,
 }

@@ -1,16 +1,20 @@
 //! Commands that hold everywhere, and those of the small layers.
 
 use super::command::{Command, Scope, always};
-use super::effect::{Effect, Effects};
-use super::layers::{Confirm, Layer, LayerKind, Scrolled};
+use super::effect::{Effect, Effects, Job, Masked};
+use super::layers::{Confirm, Layer, LayerKind, Prompt, Scrolled};
 use super::navigate::{go, refresh};
 use super::state::{Pane, State};
+use super::tasks::{QUICK, watched};
 use crate::command;
+use crate::model::{Problem, Secret};
+use crate::tui::ui::field::Field;
 use crate::tui::ui::palette::Palette;
 
 pub const COMMANDS: &[&[Command]] = &[&[
     command!("help", ["?", "f1"], Scope::Global, always, help),
-    command!("palette", [":", "ctrl-p"], Scope::Global, always, palette),
+    command!("palette", [":"], Scope::Global, always, palette),
+    Command { quiet: true, ..command!("palette.anywhere", ["ctrl-p"], Scope::Always, no_question, palette) },
     Command { quiet: true, ..command!("tasks", ["ctrl-t"], Scope::Always, has_tasks, tasks) },
     Command { quiet: true, ..command!("refresh", ["ctrl-l", "f5"], Scope::Always, always, redraw) },
     Command { quiet: true, ..command!("pane.next", ["tab"], Scope::Global, always, next_pane) },
@@ -22,12 +26,18 @@ pub const COMMANDS: &[&[Command]] = &[&[
     Command { quiet: true, ..command!("pane.runs", ["5"], Scope::Global, always, |state| go(state, Pane::Runs)) },
     Command { quiet: true, ..command!("pane.data", ["6"], Scope::Global, always, |state| go(state, Pane::Data)) },
     Command { quiet: true, ..command!("pane.inbox", ["7"], Scope::Global, always, |state| go(state, Pane::Inbox)) },
+    Command { quiet: true, ..command!("vault.unlock", ["f9"], Scope::Always, can_unlock, unlock) },
     Command { quiet: true, ..command!("suspend", ["ctrl-z"], Scope::Always, always, |_| vec![Effect::Suspend]) },
     command!("quit", ["q"], Scope::Global, always, quit),
     Command { quiet: true, ..command!("quit.now", ["ctrl-c"], Scope::Always, always, quit) },
     Command { quiet: true, ..command!("help.here", ["f1"], Scope::Layer(LayerKind::Reader), always, help) },
     command!("tasks.cancel", ["x"], Scope::Layer(LayerKind::Tasks), has_tasks, cancel_task),
 ]];
+
+/// A question or a palette that is open is answered first.
+fn no_question(state: &State) -> bool {
+    !matches!(state.layers.last().map(Layer::kind), Some(LayerKind::Palette | LayerKind::Confirm | LayerKind::Prompt | LayerKind::Problem))
+}
 
 fn has_tasks(state: &State) -> bool {
     state.tasks.visible().next().is_some()
@@ -65,11 +75,48 @@ fn step_pane(state: &mut State, by: usize) -> Effects {
     go(state, Pane::ALL[(at + by) % Pane::ALL.len()])
 }
 
+/// Key of the task that unlocks the vault.
+pub const UNLOCK: &str = "vault.unlock";
+
+fn can_unlock(state: &State) -> bool {
+    !matches!(state.layers.last(), Some(Layer::Prompt(_))) && state.tasks.find(UNLOCK).is_none()
+}
+
+/// Asks for the passphrase of a vault.
+pub fn unlock(state: &mut State) -> Effects {
+    if can_unlock(state) { ask_passphrase(state, None) } else { Vec::new() }
+}
+
+/// Asks again, and says at the field why the last one did not do.
+pub fn unlock_again(state: &mut State, problem: &Problem) -> Effects {
+    ask_passphrase(state, Some(format!("{} {}", sentence(&problem.what), problem.why)))
+}
+
+fn sentence(text: &str) -> String {
+    format!("{}.", text.trim_end_matches('.'))
+}
+
+fn ask_passphrase(state: &mut State, error: Option<String>) -> Effects {
+    state.push(Layer::Prompt(Prompt {
+        title: crate::t!("vault.unlock.title").to_owned(),
+        help: crate::t!("vault.unlock.help").to_owned(),
+        field: Field::secret(),
+        error,
+        then: |state, passphrase| {
+            if passphrase.is_empty() {
+                return Err(crate::t!("vault.unlock.empty").to_owned());
+            }
+            let job = Job::VaultUnlock(Masked(Secret::new(passphrase)));
+            Ok(state.start(watched(UNLOCK, crate::t!("vault.unlock.task"), QUICK, job)))
+        },
+    }))
+}
+
 /// Quits; asks first while something runs that would be cancelled.
 pub fn quit(state: &mut State) -> Effects {
     let running: Vec<String> = state.tasks.visible().map(|task| task.title.clone()).collect();
     if running.is_empty() || state.quitting {
-        return vec![state.remember(), Effect::Quit];
+        return state.end();
     }
     state.quitting = true;
     let layer = Confirm::effect(

@@ -158,5 +158,6 @@ pub enum Answer {
         records: u64,
     },
     NoticesMarked,
+    VaultUnlocked,
     DayPassed,
 }

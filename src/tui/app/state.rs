@@ -67,7 +67,10 @@ pub struct State {
     pub keymap: Keymap,
     /// Where the last frame put what can be clicked. Only views write it, only the mouse reads it.
     pub hits: RefCell<Vec<(area::Area, Hit)>>,
+    /// The question whether to quit is open.
     pub quitting: bool,
+    /// The console ends as soon as everything is kept, or at this moment.
+    pub ending: Option<Time>,
 }
 
 /// A rectangle that does not need the drawing library.
@@ -121,6 +124,7 @@ impl State {
             keymap,
             hits: RefCell::new(Vec::new()),
             quitting: false,
+            ending: None,
         }
     }
 
@@ -158,6 +162,10 @@ impl State {
     #[must_use]
     pub fn next_wake(&self) -> Option<Duration> {
         let mut soonest: Option<i64> = self.toasts.iter().map(|toast| toast.until.as_millisecond() - self.now.as_millisecond()).min();
+        if let Some(at) = self.ending {
+            let left = at.as_millisecond() - self.now.as_millisecond();
+            soonest = Some(soonest.unwrap_or(i64::MAX).min(left));
+        }
         if self.tasks.visible().next().is_some() {
             soonest = Some(soonest.unwrap_or(i64::MAX).min(120));
         }
@@ -197,6 +205,21 @@ impl State {
         }
         self.panes.restore(&remembered["panes"]);
         crate::tui::wizard::restore(self, &remembered["wizard"])
+    }
+
+    /// Ends the console: at once when everything is kept, otherwise when the writes under way have ended (at the latest in two seconds).
+    pub(in crate::tui) fn end(&mut self) -> Effects {
+        let mut effects = crate::tui::wizard::ending(self);
+        self.ending = Some(self.now + jiff::SignedDuration::from_secs(2));
+        effects.push(self.remember());
+        effects.extend(self.ended());
+        effects
+    }
+
+    /// The end itself, when its moment has come.
+    pub(super) fn ended(&self) -> Option<Effect> {
+        let at = self.ending?;
+        (!self.tasks.writing() || self.now >= at).then_some(Effect::Quit)
     }
 
     pub(in crate::tui) fn remember(&self) -> Effect {

@@ -18,6 +18,8 @@ pub struct Running {
     /// Empty for quick reads, which people need not see.
     pub title: String,
     pub started: Time,
+    /// It keeps what a person did: the console does not end before it has.
+    pub writes: bool,
     pub progress: Option<Progress>,
 }
 
@@ -51,7 +53,14 @@ impl Tasks {
 
     fn launch(&mut self, spec: TaskSpec, now: Time) -> Effect {
         self.next += 1;
-        self.running.push(Running { id: self.next, key: spec.key.clone(), title: spec.title.clone(), started: now, progress: None });
+        self.running.push(Running {
+            id: self.next,
+            key: spec.key.clone(),
+            title: spec.title.clone(),
+            started: now,
+            writes: spec.policy == Policy::Queue,
+            progress: None,
+        });
         Effect::Start { id: self.next, spec: Box::new(spec) }
     }
 
@@ -89,6 +98,12 @@ impl Tasks {
     pub fn cancel(&mut self, key: &str) -> Effects {
         self.waiting.retain(|spec| spec.key != key);
         self.running.extract_if(.., |task| task.key == key).map(|task| Effect::Cancel(task.id)).collect()
+    }
+
+    /// Whether something that a person did is still being kept.
+    #[must_use]
+    pub fn writing(&self) -> bool {
+        !self.waiting.is_empty() || self.running.iter().any(|task| task.writes)
     }
 
     /// Asks the task of a key to stop, and still wants to hear how it ended: a run says what it stored.

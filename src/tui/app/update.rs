@@ -1,13 +1,14 @@
 //! The only place where state changes. No I/O: what has to be done outside is returned.
 
-use super::command;
 use super::effect::{Effect, Effects, TaskId};
 use super::key::{Code, Key};
 use super::layers::Layer;
 use super::msg::{Answer, Msg, TaskEvent, Toasted};
 use super::navigate::{go, refresh};
 use super::state::{Hit, State};
+use super::{command, global};
 use crate::model::{Problem, Time};
+use crate::ops::vault;
 use crate::tui::ui::palette::Picked;
 use crate::tui::ui::theme::Tone;
 use crate::tui::wizard::{self, Event};
@@ -17,6 +18,14 @@ use crate::tui::{panes, ui};
 pub fn update(state: &mut State, msg: Msg, now: Time) -> Effects {
     state.now = now;
     state.toasts.retain(|toast| toast.until > now);
+    let mut effects = handle(state, msg);
+    if !effects.contains(&Effect::Quit) {
+        effects.extend(state.ended());
+    }
+    effects
+}
+
+fn handle(state: &mut State, msg: Msg) -> Effects {
     match msg {
         Msg::Key(key) => on_key(state, key),
         Msg::Paste(text) => on_paste(state, &text),
@@ -38,7 +47,7 @@ pub fn update(state: &mut State, msg: Msg, now: Time) -> Effects {
             Vec::new()
         }
         Msg::Suspend => vec![Effect::Suspend],
-        Msg::Terminate => vec![state.remember(), Effect::Quit],
+        Msg::Terminate => state.end(),
     }
 }
 
@@ -105,12 +114,12 @@ fn layer_key(state: &mut State, key: Key) -> Option<Effects> {
                 if !confirm.confirmed {
                     return Some(Vec::new());
                 }
+                if confirm.then.contains(&Effect::Quit) {
+                    return Some(state.end());
+                }
                 let mut effects = confirm.then;
                 if let Some(task) = confirm.task {
                     effects.extend(state.start(task));
-                }
-                if effects.contains(&Effect::Quit) {
-                    effects.insert(0, state.remember());
                 }
                 Some(effects)
             }
@@ -123,7 +132,9 @@ fn layer_key(state: &mut State, key: Key) -> Option<Effects> {
             }
             Code::Enter => {
                 let Some(Layer::Prompt(mut prompt)) = state.layers.pop() else { return None };
-                match (prompt.then)(state, prompt.field.text().trim()) {
+                // A secret may begin or end with a space.
+                let text = if prompt.field.secret { prompt.field.text() } else { prompt.field.text().trim() };
+                match (prompt.then)(state, text) {
                     Ok(effects) => Some(effects),
                     Err(error) => {
                         prompt.error = Some(error);
@@ -241,12 +252,35 @@ fn on_task(state: &mut State, id: TaskId, event: TaskEvent) -> Effects {
 fn on_answer(state: &mut State, answer: &Answer) -> Effects {
     let mut effects = panes::answer(state, answer);
     effects.extend(wizard::event(state, &Event::Answer(answer.clone())).unwrap_or_default());
+    // What a passphrase would mend is met by asking for it.
+    let problem = match answer {
+        Answer::Ran(run) => run.problem.as_ref(),
+        Answer::Tested { outcome, .. } => outcome.problem.as_ref(),
+        Answer::VaultUnlocked => {
+            state.toast(Tone::Good, crate::t!("vault.unlock.done"));
+            None
+        }
+        _ => None,
+    };
+    if problem.is_some_and(vault::is_locked) {
+        effects.extend(global::unlock(state));
+    }
     effects
 }
 
 /// A wizard shows its own failures; what a person started and watches is shown in full; a quick read that failed says so in passing.
 fn on_failure(state: &mut State, key: &str, title: &str, problem: Problem) -> Effects {
-    if let Some(effects) = wizard::event(state, &Event::Failed { key: key.to_owned(), problem: problem.clone() }) {
+    if key == global::UNLOCK {
+        return global::unlock_again(state, &problem);
+    }
+    let told = wizard::event(state, &Event::Failed { key: key.to_owned(), problem: problem.clone() });
+    // What a passphrase would mend is met by asking for it; a read that repeats by itself does not interrupt.
+    if vault::is_locked(&problem) && !key.starts_with(READ) {
+        let mut effects = told.unwrap_or_default();
+        effects.extend(global::unlock(state));
+        return effects;
+    }
+    if let Some(effects) = told {
         return effects;
     }
     if title.is_empty() && key.starts_with(READ) {

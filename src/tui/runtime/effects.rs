@@ -132,6 +132,10 @@ fn blocking(job: Job, ws: &Workspace, sink: &Sink) -> Result<Answer> {
             notices::mark(ws, id, read)?;
             Answer::NoticesMarked
         }
+        Job::VaultUnlock(passphrase) => {
+            ops::vault::unlock(ws, &passphrase.0)?;
+            Answer::VaultUnlocked
+        }
         Job::Consent { .. }
         | Job::DraftTest(_)
         | Job::CredentialTest(_)

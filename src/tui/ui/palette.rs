@@ -59,7 +59,12 @@ impl Palette {
                 key: state.keymap.keys(command.id).first().map_or_else(String::new, ToString::to_string),
             })
             .collect();
+        // Above an editor, only its own commands: going elsewhere begins with leaving it.
+        let elsewhere = state.layers.is_empty();
         let mut object = |pane: Pane, id: String, name: &str| {
+            if !elsewhere {
+                return;
+            }
             entries.push(Entry { picked: Picked::Go(pane, id), text: text::clean(name), note: pane.title().to_owned(), key: String::new() });
         };
         for connector in state.panes.connectors.list.items() {

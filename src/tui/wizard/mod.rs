@@ -71,6 +71,8 @@ pub enum Event {
         key: String,
     },
     Wake,
+    /// The console ends: what is only in memory is kept now.
+    Ending,
 }
 
 /// What a machine can see beside its own state.
@@ -204,6 +206,19 @@ pub fn with_top(state: &mut State, act: impl FnOnce(&mut Wizard) -> Vec<Request>
     let Some(Layer::Wizard(wizard)) = state.layers.get_mut(place) else { return Vec::new() };
     let requests = act(wizard);
     carry_out(state, place, requests)
+}
+
+/// Lets every machine keep what is only in memory.
+pub(super) fn ending(state: &mut State) -> Effects {
+    let context = Context { now: state.now, size: state.size };
+    let mut effects = Vec::new();
+    for place in (0..state.layers.len()).rev() {
+        let Layer::Wizard(wizard) = &mut state.layers[place] else { continue };
+        if let Some(requests) = wizard.handle(&Event::Ending, context) {
+            effects.extend(carry_out(state, place, requests));
+        }
+    }
+    effects
 }
 
 /// Opens a machine as a layer and carries out what it wants first.

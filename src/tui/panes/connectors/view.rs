@@ -45,8 +45,8 @@ fn draw_list(frame: &mut Frame<'_>, area: Rect, state: &State) {
     }
     let columns = [
         Column::grow(crate::t!("connectors.name"), 18, 0),
-        Column::fixed(crate::t!("connectors.category"), 16, 3),
-        Column::fixed(crate::t!("connectors.methods"), 20, 2),
+        Column::fixed(crate::t!("connectors.category"), 13, 3),
+        Column::fixed(crate::t!("connectors.methods"), 21, 2),
         Column::fixed(crate::t!("connectors.status"), 10, 1),
     ];
     let table = Table {

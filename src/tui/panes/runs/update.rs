@@ -77,7 +77,7 @@ fn summary(run: &Run) -> (Tone, String) {
                 reactivated = number(run.reactivated)
             ),
         ),
-        RunState::Partial => (Tone::Notice, crate::t!("runs.did_in_part", name = name, failed = number(run.failed))),
+        RunState::Partial => (Tone::Notice, crate::t!("runs.did_in_part", name = name, n = number(run.failed))),
         RunState::Cancelled => (Tone::Notice, crate::t!("runs.was_cancelled", name = name)),
         RunState::Failed | RunState::Interrupted | RunState::Running => (
             Tone::Bad,
@@ -170,14 +170,16 @@ fn reader(run: &Run, errors: &[RecordError]) -> Reader {
     Reader { title: text::clean(&run.integration_name), lines, scroll: Scrolled::default() }
 }
 
-/// One record's error, in a line.
+/// One record's error, in a line. A record may have no key: then its number tells which it is.
 #[must_use]
 pub fn written(error: &RecordError) -> String {
     let key = text::clean(&error.key);
     let message = text::clean(&error.message);
-    match &error.field {
-        Some(field) => crate::t!("runs.error_field", key = key, field = text::clean(field), message = message),
-        None => crate::t!("runs.error", key = key, message = message),
+    match (&error.field, key.is_empty()) {
+        (Some(field), false) => crate::t!("runs.error_field", key = key, field = text::clean(field), message = message),
+        (Some(field), true) => crate::t!("runs.error_field_only", field = text::clean(field), message = message),
+        (None, false) => crate::t!("runs.error", key = key, message = message),
+        (None, true) => message,
     }
 }
 

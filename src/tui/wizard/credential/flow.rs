@@ -611,6 +611,9 @@ impl Flow {
                 lines.push(line(&format!("{}", i + 1), text::clean(step)));
             }
         }
+        if let Some(redirect) = self.redirect() {
+            lines.push(line(crate::t!("wizard.consent.redirect"), redirect));
+        }
         for note in &self.connector.notes {
             lines.push(line(crate::t!("wizard.credential.note"), text::clean(note)));
         }
@@ -622,6 +625,18 @@ impl Flow {
             lines,
             scroll: Scrolled::default(),
         })
+    }
+
+    /// What has to be registered as redirect URI before anybody can consent.
+    #[must_use]
+    pub fn redirect(&self) -> Option<String> {
+        let mut draft = self.draft.clone();
+        if let (Entry::Choice { cursor }, Step::Method) = (&self.entry, self.step()) {
+            self.connector.auth.get_index(*cursor)?.0.clone_into(&mut draft.method);
+        }
+        let redirect = crate::ops::credentials::redirect_uri(&self.connector, &draft)?;
+        let uri = text::clean(&redirect.uri);
+        Some(if redirect.any_port { crate::t!("wizard.credential.any_port", uri = uri) } else { uri })
     }
 
     /// The vendor's page on what is asked for.

@@ -405,6 +405,9 @@ fn draw_where(frame: &mut Frame<'_>, area: Rect, flow: &Flow, state: &State) {
     for (i, step) in method.setup.iter().enumerate() {
         rows.push(Row::new(&format!("{}", i + 1), text::clean(step)));
     }
+    if let Some(redirect) = flow.redirect() {
+        rows.insert(1, Row::whole(Tone::Plain, crate::t!("wizard.credential.register", uri = redirect)));
+    }
     let page = (!method.setup_url.is_empty()).then(|| Row::whole(Tone::Dim, text::clean(&method.setup_url)).middle());
     let room = area.height - u16::from(page.is_some());
     let whole = terms::height(&rows, area.width) <= room;

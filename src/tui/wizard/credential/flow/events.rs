@@ -42,6 +42,7 @@ impl Flow {
                 _ => None,
             },
             Event::Wake => Some(self.wake(context)),
+            Event::Ending => Some(self.end()),
         }
     }
 
@@ -62,6 +63,18 @@ impl Flow {
             // Whether the name is taken is known only outside.
             let draft = self.draft.clone();
             requests.push(self.write(Job::DraftCheck(draft)));
+        }
+        requests
+    }
+
+    /// What was typed last is kept, also a secret, before the console ends. A draft that nobody touched, or that is saved already, needs nothing.
+    fn end(&mut self) -> Vec<Request> {
+        if self.saved.is_some() {
+            return Vec::new();
+        }
+        let mut requests = self.commit(true);
+        if !self.untouched {
+            requests.push(self.save());
         }
         requests
     }
