@@ -9,6 +9,8 @@ use intertie::ops::{Config, demo};
 use intertie::tui;
 
 fn main() -> ExitCode {
+    // A limit on the size of files is an error of the write, told like a full disk; by default it would kill the program.
+    let _ = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, Arc::default());
     let arguments: Vec<_> = std::env::args_os().collect();
     let ended = match cli::start(&arguments) {
         Next::Exit(code) => return ExitCode::from(code),

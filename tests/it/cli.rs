@@ -624,3 +624,16 @@ fn a_damaged_workspace_is_called_damaged_and_left_as_it_is() {
     let error = &shell.json(&["credential", "list", "--workspace", file.to_str().unwrap()], 1)["error"];
     assert!(error["why"].as_str().unwrap().contains("a file"), "{error}");
 }
+
+#[test]
+fn a_limit_on_files_is_told_and_kills_nothing() {
+    let shell = Shell::new();
+    let mut limited = Command::new("sh");
+    limited.args(["-c", "ulimit -f 16; exec \"$0\" integration new X --json", BINARY]);
+    limited.env("HOME", shell.home.path()).env("INTERTIE_WORKSPACE", shell.workspace()).stdin(Stdio::null());
+    let output = limited.output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{:?} {}", output.status, String::from_utf8_lossy(&output.stderr));
+    let error: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(error["error"]["what"].as_str().unwrap().contains("database"), "{error}");
+    shell.json(&["integration", "new", "X"], 0);
+}
