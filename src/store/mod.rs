@@ -149,26 +149,53 @@ fn wait(times: i32) -> bool {
 /// `holds(needle, value, …)`: whether one of the values contains the needle, ignoring case.
 fn holds(context: &rusqlite::functions::Context<'_>) -> rusqlite::Result<bool> {
     let needle = context.get_raw(0).as_str().unwrap_or_default();
+    Ok((1..context.len()).any(|i| value_contains(context.get_raw(i), needle)))
+}
+
+/// At most so many words are looked for by one `holds_all`.
+const WORDS: usize = 64;
+
+/// `holds_all(words, value, …)`: whether each of the words, which stand apart by white space, is in one of the values, ignoring case. The
+/// values are gone through once: getting at them is what costs time.
+fn holds_all(context: &rusqlite::functions::Context<'_>) -> rusqlite::Result<bool> {
+    let words = context.get_raw(0).as_str().unwrap_or_default();
+    let mut missing = match words.split_ascii_whitespace().count() {
+        count if count < WORDS => (1_u64 << count) - 1,
+        _ => u64::MAX,
+    };
     for i in 1..context.len() {
-        let found = match context.get_raw(i) {
-            rusqlite::types::ValueRef::Text(text) => contains(text, needle),
-            rusqlite::types::ValueRef::Integer(number) => contains(number.to_string().as_bytes(), needle),
-            rusqlite::types::ValueRef::Real(number) => contains(number.to_string().as_bytes(), needle),
-            _ => false,
-        };
-        if found {
-            return Ok(true);
+        if missing == 0 {
+            break;
+        }
+        let value = context.get_raw(i);
+        if value == rusqlite::types::ValueRef::Null {
+            continue;
+        }
+        for (place, word) in words.split_ascii_whitespace().enumerate().take(WORDS) {
+            if missing & 1 << place != 0 && value_contains(value, word) {
+                missing &= !(1 << place);
+            }
         }
     }
-    Ok(false)
+    Ok(missing == 0)
+}
+
+fn value_contains(value: rusqlite::types::ValueRef<'_>, needle: &str) -> bool {
+    match value {
+        rusqlite::types::ValueRef::Text(text) => contains(text, needle),
+        rusqlite::types::ValueRef::Integer(number) => contains(number.to_string().as_bytes(), needle),
+        rusqlite::types::ValueRef::Real(number) => contains(number.to_string().as_bytes(), needle),
+        _ => false,
+    }
 }
 
 fn contains(text: &[u8], needle: &str) -> bool {
     let Some((first, rest)) = needle.as_bytes().split_first() else { return true };
     if needle.is_ascii() && text.is_ascii() {
         let (lower, upper) = (first.to_ascii_lowercase(), first.to_ascii_uppercase());
-        let last = (text.len() + 1).saturating_sub(needle.len());
-        return (0..last).any(|i| (text[i] == lower || text[i] == upper) && text[i + 1..i + needle.len()].eq_ignore_ascii_case(rest));
+        // Where the needle can begin.
+        let starts = &text[..(text.len() + 1).saturating_sub(needle.len())];
+        return memchr::memchr2_iter(lower, upper, starts).any(|i| text[i + 1..i + needle.len()].eq_ignore_ascii_case(rest));
     }
     String::from_utf8_lossy(text).to_lowercase().contains(&needle.to_lowercase())
 }
@@ -183,6 +210,7 @@ fn connect(path: &Path, read_only: bool) -> Result<Connection, StoreError> {
     connection.busy_handler(Some(wait))?;
     let pure = rusqlite::functions::FunctionFlags::SQLITE_UTF8 | rusqlite::functions::FunctionFlags::SQLITE_DETERMINISTIC;
     connection.create_scalar_function("holds", -1, pure, holds)?;
+    connection.create_scalar_function("holds_all", -1, pure, holds_all)?;
     connection.set_prepared_statement_cache_capacity(64);
     if !read_only {
         connection.pragma_update(None, "journal_mode", "wal")?;
@@ -222,6 +250,31 @@ mod tests {
         assert!(failed.is_err());
         let count: i64 = store.read(|c| Ok(c.query_row("select count(*) from integrations", [], |row| row.get(0))?)).unwrap();
         assert_eq!(count, 0);
+    }
+
+    #[test]
+    fn words_are_looked_for_in_all_values() {
+        let connection = connect(Path::new(":memory:"), false).unwrap();
+        let many = (0..64).map(|i| format!("w{i}")).collect::<Vec<_>>().join(" ");
+        let held = |words: &str| -> bool {
+            let sql = "select holds_all(?1, 'Ada LOVELACE', null, 42, 2.5, 'Zoë', ?2)";
+            connection.query_row(sql, [words, &many[..many.len() - 1]], |row| row.get(0)).unwrap()
+        };
+        for (words, expected) in [
+            ("ada", true),
+            ("love ada 42 2.5", true),
+            ("ADA  lace", true),
+            ("ada x", false),
+            ("zoË", true),
+            ("zoe", false),
+            ("a lovelace 99", false),
+            ("ovelacee", false),
+            ("", true),
+            (&many[..many.len() - 1], true),
+            (many.as_str(), false),
+        ] {
+            assert_eq!(held(words), expected, "{words}");
+        }
     }
 
     #[test]

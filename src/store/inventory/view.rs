@@ -12,7 +12,7 @@ use rusqlite::{Connection, OptionalExtension as _};
 use super::{Bound, Column, Shape, built_in, columns, counted, record, searchable, selection, sql_name};
 use crate::model::{DataPage, DataQuery, Problem, Record, Table, Value};
 use crate::problem;
-use crate::store::{Store, StoreError, condition};
+use crate::store::{Store, StoreError, WORDS, condition};
 use crate::words::clean;
 
 /// The `where` and `order by` of a view.
@@ -49,10 +49,11 @@ impl View {
             values.extend(condition.values);
         }
         // Every word must be somewhere in the record.
-        for word in query.search.split_whitespace() {
+        let words: Vec<&str> = query.search.split_whitespace().collect();
+        for words in words.chunks(WORDS) {
             let fields = columns.iter().map(Column::sql).collect::<Vec<_>>().join(", ");
-            parts.push(format!("holds(?, {fields})"));
-            values.push(Value::Text(word.to_owned()));
+            parts.push(format!("holds_all(?, {fields})"));
+            values.push(Value::Text(words.join(" ")));
         }
         let condition = if parts.is_empty() { String::new() } else { format!(" where {}", parts.join(" and ")) };
         let (order, sort) = match &query.sort {
