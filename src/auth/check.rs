@@ -45,20 +45,23 @@ pub struct Tested {
     pub status: CredentialStatus,
 }
 
-/// Obtains a token where the method needs one, and makes the first check that is for this method. An error is one that kept the test from
-/// being made at all.
+/// Obtains a token where the method needs one; `Some` when none was to be had, which is a failed test. The values that a token response
+/// brings are kept with the credential: read it again before its test request is made, whose address may name them.
+pub async fn obtain(link: &Link, sink: &Sink) -> Result<Option<Tested>, Problem> {
+    let Some(keeper) = &link.keeper else { return Ok(None) };
+    let vendor = link.subject.vendor();
+    report(sink, t!("auth.check.token", vendor = vendor));
+    let tokens = tokio::select! {
+        tokens = keeper.current() => tokens,
+        () = sink.cancel.cancelled() => return Err(problem!(Failed, "auth.check.cancelled", vendor = vendor)),
+    };
+    Ok(tokens.err().map(failed))
+}
+
+/// Makes the first check that is for this method, with the token that [`obtain`] saw to. An error is one that kept the test from being made
+/// at all.
 pub async fn run(link: &Link, sink: &Sink) -> Result<Tested, Problem> {
     let subject = &link.subject;
-    if let Some(keeper) = &link.keeper {
-        report(sink, t!("auth.check.token", vendor = subject.vendor()));
-        let tokens = tokio::select! {
-            tokens = keeper.current() => tokens,
-            () = sink.cancel.cancelled() => return Err(problem!(Failed, "auth.check.cancelled", vendor = subject.vendor())),
-        };
-        if let Err(failure) = tokens {
-            return Ok(failed(failure));
-        }
-    }
     let check = subject.connector.checks.iter().find(|check| check.auth.is_empty() || check.auth.contains(&subject.method_key));
     match check {
         Some(check) => ask(link, check, sink).await,

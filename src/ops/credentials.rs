@@ -359,15 +359,18 @@ pub fn open_browser(url: &str) -> Result<()> {
 
 /// Obtains a token where the method needs one, and makes the connector's test request. A failed test is `Ok` with `ok: false`.
 pub async fn draft_test(ws: &Workspace, draft: &str, sink: &Sink) -> Result<TestOutcome> {
-    let kept = kept(ws, draft)?;
-    refuse_errors(ws, &kept.draft)?;
-    tested(ws, &as_credential(ws, &kept, draft), sink).await
+    refuse_errors(ws, &kept(ws, draft)?.draft)?;
+    tested(ws, || Ok(as_credential(ws, &kept(ws, draft)?, draft)), sink).await
 }
 
-async fn tested(ws: &Workspace, credential: &Credential, sink: &Sink) -> Result<TestOutcome> {
-    let link = check::link(ws.store()?, ws.vault(), ws.catalog(), credential)?;
-    let check::Tested { outcome, status } = check::run(&link, sink).await?;
-    ws.store()?.note_standing(&credential.id, |standing| {
+/// `read` is asked again once there is a token: what its response brought belongs to the test request.
+async fn tested(ws: &Workspace, read: impl Fn() -> Result<Credential>, sink: &Sink) -> Result<TestOutcome> {
+    let link = || -> Result<check::Link> { check::link(ws.store()?, ws.vault(), ws.catalog(), &read()?) };
+    let check::Tested { outcome, status } = match check::obtain(&link()?, sink).await? {
+        Some(failed) => failed,
+        None => check::run(&link()?, sink).await?,
+    };
+    ws.store()?.note_standing(&read()?.id, |standing| {
         standing.status = Some(status);
         standing.tested = Some(outcome.at);
         standing.last_test = Some(outcome.clone());
@@ -497,8 +500,7 @@ fn status_now(credential: &Credential, now: Time) -> CredentialStatus {
 
 /// Tests a saved credential and keeps the outcome and the status.
 pub async fn test(ws: &Workspace, name: &str, sink: &Sink) -> Result<TestOutcome> {
-    let credential = get(ws, name)?;
-    tested(ws, &credential, sink).await
+    tested(ws, || get(ws, name), sink).await
 }
 
 /// A draft that renews (or edits) this credential; integrations keep it. Its settings and secrets are there already; consent is given anew.

@@ -364,3 +364,44 @@ async fn the_practice_vendor() {
     let credential = desk.connect("scim", "bearer", &[("base_url", base.as_str()), ("!token", TOKEN)]).await;
     assert_eq!(desk.read(&credential, "users").await.unwrap().len(), 250);
 }
+
+/// What a token response brings is there for the very first test: where the vendor's address comes with the token, it is asked there.
+#[tokio::test]
+async fn an_address_that_comes_with_the_first_token_is_asked_at_once() {
+    let (login, home) = (MockServer::start().await, MockServer::start().await);
+    let desk = Desk::new();
+    let definition = format!(
+        r#"
+        schema = 1
+        id = "moving"
+        name = "Moving"
+        categories = ["test"]
+        [auth.client]
+        kind = "client_credentials"
+        name = "Client credentials"
+        token_url = "{}/token"
+        response = {{ capture = {{ home = "home" }} }}
+        [[auth.client.input]]
+        key = "client_id"
+        label = "Client ID"
+        help = "Any."
+        [[auth.client.input]]
+        key = "client_secret"
+        label = "Client secret"
+        help = "Any."
+        secret = true
+        [request]
+        base_url = "{{{{ found.home }}}}"
+        [[check]]
+        path = "/me"
+        proves = "The address of the token is asked."
+        "#,
+        login.uri()
+    );
+    std::fs::create_dir_all(desk.dir.path().join("connectors")).unwrap();
+    std::fs::write(desk.dir.path().join("connectors/moving.toml"), definition).unwrap();
+    let token = json!({ "access_token": "t", "token_type": "Bearer", "expires_in": 3600, "home": home.uri() });
+    Mock::given(method("POST")).and(path("/token")).respond_with(ok(token)).expect(1).mount(&login).await;
+    Mock::given(method("GET")).and(path("/me")).respond_with(ok(json!({}))).expect(1).mount(&home).await;
+    desk.connect("moving", "client", &[("client_id", "me"), ("!client_secret", SECRET)]).await;
+}
