@@ -30,8 +30,8 @@ use Place::{Index, Key};
 macro_rules! words {
     ($key:literal $(, $name:ident = $value:expr)* $(,)?) => {
         (
-            $crate::words::filled(const { $crate::words::id(concat!($key, ".what")) }, &[$((stringify!($name), &$value as &dyn ::std::fmt::Display)),*]),
-            $crate::words::filled(const { $crate::words::id(concat!($key, ".mend")) }, &[$((stringify!($name), &$value as &dyn ::std::fmt::Display)),*]),
+            $crate::words::render(const { $crate::words::id(concat!($key, ".what")) }, &[$((stringify!($name), &$value as &dyn ::std::fmt::Display)),*]),
+            $crate::words::render(const { $crate::words::id(concat!($key, ".mend")) }, &[$((stringify!($name), &$value as &dyn ::std::fmt::Display)),*]),
         )
     };
 }

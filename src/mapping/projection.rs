@@ -494,7 +494,7 @@ mod tests {
     #[ignore = "a measurement"]
     fn timing() {
         #[derive(serde::Deserialize)]
-        #[allow(dead_code)]
+        #[expect(dead_code, reason = "the fields are only read from JSON, which is what is measured")]
         struct Typed {
             id: u64,
             email: String,

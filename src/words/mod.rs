@@ -131,17 +131,11 @@ macro_rules! problem {
     ($kind:ident, $key:literal $(, $name:ident = $value:expr)* $(,)?) => {
         $crate::model::Problem::new(
             $crate::model::ProblemKind::$kind,
-            $crate::words::filled(const { $crate::words::id(concat!($key, ".what")) }, &[$((stringify!($name), &$value as &dyn ::std::fmt::Display)),*]),
-            $crate::words::filled(const { $crate::words::id(concat!($key, ".why")) }, &[$((stringify!($name), &$value as &dyn ::std::fmt::Display)),*]),
-            $crate::words::filled(const { $crate::words::id(concat!($key, ".next")) }, &[$((stringify!($name), &$value as &dyn ::std::fmt::Display)),*]),
+            $crate::words::render(const { $crate::words::id(concat!($key, ".what")) }, &[$((stringify!($name), &$value as &dyn ::std::fmt::Display)),*]),
+            $crate::words::render(const { $crate::words::id(concat!($key, ".why")) }, &[$((stringify!($name), &$value as &dyn ::std::fmt::Display)),*]),
+            $crate::words::render(const { $crate::words::id(concat!($key, ".next")) }, &[$((stringify!($name), &$value as &dyn ::std::fmt::Display)),*]),
         )
     };
-}
-
-/// [`render`] under the name that [`problem!`] uses.
-#[must_use]
-pub fn filled(id: Id, arguments: &[(&str, &dyn Display)]) -> String {
-    render(id, arguments)
 }
 
 #[cfg(test)]

@@ -34,19 +34,19 @@ impl Panes {
     #[must_use]
     pub fn remembered(&self) -> serde_json::Value {
         serde_json::json!({
-            "connectors": self.connectors.remembered(),
-            "credentials": self.credentials.remembered(),
-            "integrations": self.integrations.remembered(),
-            "runs": self.runs.remembered(),
+            "connectors": self.connectors.list.remembered(),
+            "credentials": self.credentials.list.remembered(),
+            "integrations": self.integrations.list.remembered(),
+            "runs": self.runs.list.remembered(),
             "data": self.data.remembered(),
         })
     }
 
     pub fn restore(&mut self, remembered: &serde_json::Value) {
-        self.connectors.restore(&remembered["connectors"]);
-        self.credentials.restore(&remembered["credentials"]);
-        self.integrations.restore(&remembered["integrations"]);
-        self.runs.restore(&remembered["runs"]);
+        self.connectors.list.restore(&remembered["connectors"]);
+        self.credentials.list.restore(&remembered["credentials"]);
+        self.integrations.list.restore(&remembered["integrations"]);
+        self.runs.list.restore(&remembered["runs"]);
         self.data.restore(&remembered["data"]);
     }
 }

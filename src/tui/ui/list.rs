@@ -23,7 +23,7 @@ pub struct List<T> {
     pub typing: bool,
     /// Nothing was loaded yet: the view says so instead of "empty".
     pub loaded: bool,
-    /// An identifier to select when the items arrive, kept from the last session.
+    /// An identifier to select when the items arrive, kept from the last start.
     wanted: Option<String>,
     /// Where the window over the rows begins, and how high it was when drawn last. Only the view writes them; they decide nothing but
     /// what of the list is in sight.
@@ -138,7 +138,13 @@ impl<T: Listed> List<T> {
         self.selected = usize::try_from((at + rows).clamp(0, last)).unwrap_or(0);
     }
 
-    /// Takes back selection and filter from the last session.
+    /// Selection and filter, for the next start.
+    #[must_use]
+    pub fn remembered(&self) -> serde_json::Value {
+        serde_json::json!({ "selected": self.selected().map(Listed::id), "filter": self.filter })
+    }
+
+    /// Takes back selection and filter from the last start.
     pub fn restore(&mut self, remembered: &serde_json::Value) {
         if let Some(filter) = remembered["filter"].as_str() {
             self.set_filter(&crate::words::clean::line(filter, 200));
@@ -234,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn a_selection_from_the_last_session_waits_for_the_items() {
+    fn a_selection_from_the_last_start_waits_for_the_items() {
         let mut list = List::default();
         list.select("Slack");
         list.set(vec!["Okta", "Slack"]);

@@ -1,5 +1,6 @@
 //! Tables: only the rows in sight are built; which columns are shown depends on the room.
 
+use super::list::{List, Listed};
 use super::text;
 use super::theme::{Symbol, Theme, Tone};
 use ratatui::Frame;
@@ -84,6 +85,14 @@ pub struct Table<'a> {
     /// Window over the rows; see [`super::list::List`].
     pub offset: &'a StdCell<usize>,
     pub height: &'a StdCell<usize>,
+}
+
+impl<'a> Table<'a> {
+    /// The table of a list, with its titles: its rows, its selection and its window.
+    #[must_use]
+    pub fn of<T: Listed>(list: &'a List<T>, columns: &'a [Column], focused: bool) -> Self {
+        Self { columns, rows: list.len(), selected: Some(list.selected_index()), focused, header: true, offset: &list.offset, height: &list.height }
+    }
 }
 
 impl Table<'_> {

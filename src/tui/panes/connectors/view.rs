@@ -49,15 +49,7 @@ fn draw_list(frame: &mut Frame<'_>, area: Rect, state: &State) {
         Column::fixed(crate::t!("connectors.methods"), 21, 2),
         Column::fixed(crate::t!("connectors.status"), 10, 1),
     ];
-    let table = Table {
-        columns: &columns,
-        rows: pane.list.len(),
-        selected: Some(pane.list.selected_index()),
-        focused: state.layers.is_empty(),
-        header: true,
-        offset: &pane.list.offset,
-        height: &pane.list.height,
-    };
+    let table = Table::of(&pane.list, &columns, state.layers.is_empty());
     table.draw(frame, area, theme, |row| {
         let Some(connector) = pane.list.row(row) else { return Vec::new() };
         let default = connector.auth.iter().find(|auth| auth.default).or(connector.auth.first());

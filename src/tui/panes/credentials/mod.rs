@@ -101,15 +101,6 @@ pub struct State {
 }
 
 impl State {
-    #[must_use]
-    pub fn remembered(&self) -> serde_json::Value {
-        serde_json::json!({ "selected": self.list.selected().map(Listed::id), "filter": self.list.filter })
-    }
-
-    pub fn restore(&mut self, remembered: &serde_json::Value) {
-        self.list.restore(remembered);
-    }
-
     /// The credential under the cursor, unless that is a draft.
     #[must_use]
     pub fn credential(&self) -> Option<&Credential> {

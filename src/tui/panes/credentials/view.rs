@@ -78,15 +78,7 @@ fn draw_list(frame: &mut Frame<'_>, area: Rect, state: &State) {
         Column::fixed(crate::t!("credentials.status"), 12, 0),
         Column::fixed(crate::t!("credentials.expires"), 12, 1),
     ];
-    let table = Table {
-        columns: &columns,
-        rows: pane.list.len(),
-        selected: Some(pane.list.selected_index()),
-        focused: state.layers.is_empty(),
-        header: true,
-        offset: &pane.list.offset,
-        height: &pane.list.height,
-    };
+    let table = Table::of(&pane.list, &columns, state.layers.is_empty());
     table.draw(frame, area, theme, |index| {
         let Some(row) = pane.list.row(index) else { return Vec::new() };
         let connector = pane.connector(row.connector()).map_or_else(|| row.connector(), |known| known.name.as_str());

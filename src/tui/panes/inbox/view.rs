@@ -23,15 +23,7 @@ pub fn draw(frame: &mut Frame<'_>, area: Rect, state: &State) {
         Column::fixed(crate::t!("inbox.contacts"), 22, 2),
         Column::fixed(crate::t!("inbox.when"), 11, 1).right(),
     ];
-    let table = Table {
-        columns: &columns,
-        rows: pane.list.len(),
-        selected: Some(pane.list.selected_index()),
-        focused: state.layers.is_empty(),
-        header: true,
-        offset: &pane.list.offset,
-        height: &pane.list.height,
-    };
+    let table = Table::of(&pane.list, &columns, state.layers.is_empty());
     table.draw(frame, area, theme, |row| {
         let Some(notice) = pane.list.row(row) else { return Vec::new() };
         let (symbol, tone) = match notice.severity {

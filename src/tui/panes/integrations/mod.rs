@@ -54,15 +54,6 @@ impl Listed for IntegrationRow {
 }
 
 impl State {
-    #[must_use]
-    pub fn remembered(&self) -> serde_json::Value {
-        serde_json::json!({ "selected": self.list.selected().map(Listed::id), "filter": self.list.filter })
-    }
-
-    pub fn restore(&mut self, remembered: &serde_json::Value) {
-        self.list.restore(remembered);
-    }
-
     /// The name of the connector that an integration reads from; empty while it has none.
     #[must_use]
     pub fn source<'s>(&'s self, row: &'s IntegrationRow) -> &'s str {

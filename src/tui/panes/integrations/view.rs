@@ -92,15 +92,7 @@ fn draw_list(frame: &mut Frame<'_>, area: Rect, state: &State) {
         Column::fixed(crate::t!("tui.integrations.next"), 9, 3),
         Column::fixed(crate::t!("tui.integrations.records"), 7, 2).right(),
     ];
-    let table = Table {
-        columns: &columns,
-        rows: pane.list.len(),
-        selected: Some(pane.list.selected_index()),
-        focused: state.layers.is_empty(),
-        header: true,
-        offset: &pane.list.offset,
-        height: &pane.list.height,
-    };
+    let table = Table::of(&pane.list, &columns, state.layers.is_empty());
     table.draw(frame, area, theme, |index| {
         let Some(row) = pane.list.row(index) else { return Vec::new() };
         let (symbol, tone, word) = standing(row);

@@ -39,17 +39,6 @@ pub struct State {
     pub opening: Option<String>,
 }
 
-impl State {
-    #[must_use]
-    pub fn remembered(&self) -> serde_json::Value {
-        serde_json::json!({ "selected": self.list.selected().map(Listed::id), "filter": self.list.filter })
-    }
-
-    pub fn restore(&mut self, remembered: &serde_json::Value) {
-        self.list.restore(remembered);
-    }
-}
-
 #[must_use]
 pub fn explain() -> Vec<(&'static str, &'static str)> {
     vec![

@@ -63,15 +63,7 @@ fn draw_list(frame: &mut Frame<'_>, area: Rect, state: &State) {
         Column::fixed(crate::t!("runs.failed"), 6, 1).right(),
         Column::fixed(crate::t!("runs.took"), 9, 3).right(),
     ];
-    let table = Table {
-        columns: &columns,
-        rows: pane.list.len(),
-        selected: Some(pane.list.selected_index()),
-        focused: state.layers.is_empty(),
-        header: true,
-        offset: &pane.list.offset,
-        height: &pane.list.height,
-    };
+    let table = Table::of(&pane.list, &columns, state.layers.is_empty());
     table.draw(frame, area, &state.theme, |row| {
         let Some(run) = pane.list.row(row) else { return Vec::new() };
         let (symbol, tone) = mark(run);
