@@ -24,7 +24,7 @@ impl Fixed {
             AuthKind::ApiKey => place(&at, subject.required(at.input.as_deref().unwrap_or("api_key"))?),
             AuthKind::Bearer => place(&at, subject.required(at.input.as_deref().unwrap_or("token"))?),
             AuthKind::Basic => basic(subject)?,
-            AuthKind::None | AuthKind::OAuth2Code | AuthKind::ClientCredentials => Attached::default(),
+            _ => Attached::default(),
         }))
     }
 }
@@ -60,7 +60,13 @@ impl Authorizer for OAuth {
 fn placement(subject: &Subject) -> Result<Placement, Problem> {
     let filled = |template: &Option<String>| template.as_deref().map(|text| template::render(text, &subject.context)).transpose();
     let at = &subject.method().placement;
-    Ok(Placement { header: filled(&at.header)?, query: filled(&at.query)?, prefix: filled(&at.prefix)?, input: at.input.clone() })
+    Ok(Placement {
+        header: filled(&at.header)?,
+        query: filled(&at.query)?,
+        prefix: filled(&at.prefix)?,
+        input: at.input.clone(),
+        body: at.body.clone(),
+    })
 }
 
 /// Where the definition says; `Authorization: Bearer` where it says nothing.

@@ -29,11 +29,11 @@ pub fn link(store: &Arc<Store>, vault: &Arc<Vault>, catalog: &Catalog, credentia
     let subject = Subject::load(vault, catalog, credential)?;
     let (authorizer, keeper): (Option<Arc<dyn Authorizer>>, _) = match subject.method().kind {
         AuthKind::None => (None, None),
-        AuthKind::OAuth2Code | AuthKind::ClientCredentials => {
+        kind if kind.has_token() => {
             let keeper = Arc::new(Keeper::new(Arc::clone(store), Arc::clone(vault), subject.clone()));
             (Some(Arc::new(OAuth(Arc::clone(&keeper)))), Some(keeper))
         }
-        AuthKind::ApiKey | AuthKind::Bearer | AuthKind::Basic => (Some(Arc::new(Fixed::new(&subject)?)), None),
+        _ => (Some(Arc::new(Fixed::new(&subject)?)), None),
     };
     let client = Client::new(Arc::clone(&subject.connector), subject.context.clone(), authorizer)?;
     Ok(Link { client, subject, keeper })

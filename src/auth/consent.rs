@@ -21,8 +21,8 @@ use super::paste::{self, Meaning};
 use super::refusal::Failure;
 use super::request::{self, Grant};
 use super::subject::{REDIRECT_URI, Subject};
-use super::{metadata, tokens};
-use crate::catalog::{addresses, template};
+use super::{endpoints, metadata, tokens};
+use crate::catalog::template;
 use crate::model::{AuthKind, CredentialStatus, Loopback, Pkce, Problem, Progress, Redirect, Secret, Sink, Time};
 use crate::store::Store;
 use crate::vault::Vault;
@@ -99,9 +99,9 @@ pub async fn begin(store: Arc<Store>, vault: Arc<Vault>, subject: Subject) -> Re
     if method.kind != AuthKind::OAuth2Code {
         return Err(problem!(Usage, "auth.consent.none", vendor = subject.vendor(), method = clean::line(&method.name, 80)));
     }
-    let authorize = http::address(&addresses::authorize_url(method, &subject.context)?)?;
+    let authorize = http::address(&endpoints::authorize(&subject).await?)?;
     // Better now than after the person has consented.
-    addresses::token_url(method, &subject.context)?;
+    endpoints::token(&subject).await?;
     let client_id = subject.required("client_id")?.to_owned();
     let issuer = subject.issuer()?;
     let target = target(&subject)?;

@@ -10,11 +10,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use super::grants;
 use super::refusal::Failure;
 use super::request::{self, Grant};
 use super::subject::Subject;
 use super::tokens::{Received, Tokens};
-use crate::model::{AuthKind, CredentialStatus, Problem, Time};
+use crate::model::{CredentialStatus, Problem, Time};
 use crate::problem;
 use crate::store::{Store, private_dir};
 use crate::vault::Vault;
@@ -84,14 +85,15 @@ impl Keeper {
         }
         let generation = tokens.as_ref().map_or(0, |tokens| tokens.generation);
         let refresh = tokens.as_ref().and_then(|tokens| tokens.refresh.as_deref());
-        let asked = match (self.subject.method().kind, refresh) {
-            (AuthKind::ClientCredentials, _) => request::tokens(&self.subject, &Grant::Client).await,
+        let person = self.subject.method().kind.needs_consent();
+        let asked = match (person, refresh) {
+            (false, None) => grants::afresh(&self.subject).await,
             (_, Some(token)) => {
                 let interrupted = lock.intent() == Some(generation);
                 lock.intend(Some(generation)).map_err(|error| lock_problem(&error))?;
                 request::tokens(&self.subject, &Grant::Refresh { token, interrupted }).await
             }
-            (_, None) => {
+            (true, None) => {
                 let problem = match tokens {
                     Some(_) => problem!(PersonMustAct, "auth.ended", vendor = self.subject.vendor()),
                     None => problem!(PersonMustAct, "auth.no_consent", vendor = self.subject.vendor()),
@@ -143,11 +145,11 @@ impl Keeper {
         };
         // First what must not be lost; then what is only shown.
         tokens.save(&self.vault, owner)?;
-        let client = self.subject.method().kind == AuthKind::ClientCredentials;
+        let alone = !self.subject.method().kind.needs_consent();
         self.store.note_standing(owner, |standing| {
             standing.access_expires = tokens.expires;
             standing.refresh_expires = tokens.refresh_expires;
-            standing.refreshes = client || tokens.refresh.is_some();
+            standing.refreshes = alone || tokens.refresh.is_some();
             // RFC 6749 §5.1: nothing said means that all was granted.
             standing.granted = received.granted.unwrap_or_else(|| self.subject.scopes.clone());
             standing.found.extend(received.found);

@@ -1,7 +1,8 @@
 //! Obtain and keep credentials.
 //!
 //! - `subject`: a credential with its definition, values and addresses.
-//! - `request`, `refusal`: the token endpoint, and what its errors mean.
+//! - `endpoints`: the server's addresses. `request`, `refusal`: the token endpoint, and what its errors mean.
+//! - `grants`: tokens without a person, by kind of method.
 //! - `tokens`, `keeper`: tokens in the vault; one refresh at a time.
 //! - `consent`, `listener`, `callback`, `paste`, `metadata`: the authorization code flow.
 //! - `authorizer`: what goes on a request. `check`: the proof that it works.
@@ -11,6 +12,8 @@ pub mod browser;
 mod callback;
 pub mod check;
 pub mod consent;
+mod endpoints;
+mod grants;
 pub mod keeper;
 mod listener;
 mod metadata;
@@ -22,8 +25,8 @@ mod tokens;
 
 use std::sync::Arc;
 
-use crate::catalog::{Catalog, addresses, template::Context};
-use crate::model::{AuthKind, Credential, CredentialStatus, Problem};
+use crate::catalog::{Catalog, template::Context};
+use crate::model::{Credential, CredentialStatus, Problem};
 use crate::store::Store;
 use crate::vault::Vault;
 use crate::vendor::client::Client;
@@ -38,10 +41,10 @@ pub fn connect(store: &Arc<Store>, vault: &Arc<Vault>, catalog: &Catalog, creden
 pub async fn revoke(store: &Arc<Store>, vault: &Arc<Vault>, catalog: &Catalog, credential: &Credential) -> Result<bool, Problem> {
     let subject = subject::Subject::load(vault, catalog, credential)?;
     let kind = subject.method().kind;
-    if !matches!(kind, AuthKind::OAuth2Code | AuthKind::ClientCredentials) {
+    if !kind.has_token() {
         return Ok(false);
     }
-    let Some(address) = addresses::revoke_url(subject.method(), &subject.context)? else { return Ok(false) };
+    let Some(address) = endpoints::revoke(&subject).await? else { return Ok(false) };
     // Nobody may spend the refresh token meanwhile.
     let _lock = keeper::Lock::take(store, &credential.id, &subject.vendor()).await?;
     let Some(held) = tokens::Tokens::load(vault, &credential.id)? else { return Ok(false) };
@@ -56,7 +59,7 @@ pub async fn revoke(store: &Arc<Store>, vault: &Arc<Vault>, catalog: &Catalog, c
         }
     }
     consent::forget(store, vault, &credential.id)?;
-    if kind == AuthKind::OAuth2Code {
+    if kind.needs_consent() {
         store.note_standing(&credential.id, |standing| standing.status = Some(CredentialStatus::NeedsConsent))?;
     }
     Ok(true)

@@ -7,10 +7,11 @@ use serde_json::Value;
 use url::Url;
 use url::form_urlencoded;
 
+use super::endpoints;
 use super::refusal::{self, Asked, At, Failure, Said};
 use super::subject::Subject;
 use super::tokens::{self, Received, Shape};
-use crate::catalog::{addresses, template};
+use crate::catalog::template;
 use crate::model::{ClientAuth, CredentialStatus, Problem, Secret, Time};
 use crate::problem;
 use crate::vendor::http::{self, Trouble};
@@ -34,11 +35,9 @@ type Form = Vec<(String, Secret)>;
 pub async fn tokens(subject: &Subject, grant: &Grant<'_>) -> Result<Received, Failure> {
     let method = subject.method();
     let (asked, address, extra) = match grant {
-        Grant::Code { .. } => (Asked::Code, addresses::token_url(method, &subject.context)?, "token"),
-        Grant::Refresh { interrupted, .. } => {
-            (Asked::Refresh { interrupted: *interrupted }, addresses::refresh_url(method, &subject.context)?, "refresh")
-        }
-        Grant::Client => (Asked::Client, addresses::token_url(method, &subject.context)?, "token"),
+        Grant::Code { .. } => (Asked::Code, endpoints::token(subject).await?, "token"),
+        Grant::Refresh { interrupted, .. } => (Asked::Refresh { interrupted: *interrupted }, endpoints::refresh(subject).await?, "refresh"),
+        Grant::Client => (Asked::Client, endpoints::token(subject).await?, "token"),
     };
     let mut form: Form = Vec::new();
     let mut hide: Vec<&str> = subject.hide();

@@ -191,6 +191,7 @@ mod tests {
             refresh: Some("data.0.refresh".into()),
             expires: Some("authed_user.ends".into()),
             capture: [("instance".to_owned(), "instance_url".to_owned()), ("absent".to_owned(), "nowhere.x".to_owned())].into_iter().collect(),
+            ..TokenResponse::default()
         };
         let body = json!({"authed_user": {"access_token": "u", "ends": "2026-01-01T01:00:00Z"}, "data": [{"refresh": "r"}],
             "instance_url": "https://eu1.example", "scope": "a,b c"});

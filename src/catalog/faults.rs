@@ -288,7 +288,7 @@ impl<'c> Check<'c> {
                     report!(self, here, "catalog.fault.no_secret", method = short(name), key = "password");
                 }
             }
-            AuthKind::None => {}
+            _ => {}
         }
         let only_files = !self.connector.resources.is_empty() && self.connector.resources.iter().all(|r| r.format == Format::File);
         let tested = self.connector.checks.iter().any(|check| check.auth.is_empty() || check.auth.iter().any(|a| a == name));
@@ -433,7 +433,7 @@ impl<'c> Check<'c> {
             Paging::Offset { param, size_param, size, total } => {
                 ([param].into_iter().chain(size_param).collect(), total.iter().collect(), Some(*size))
             }
-            Paging::Cursor { param, next, size_param, size, more } => {
+            Paging::Cursor { param, next, size_param, size, more, path: _ } => {
                 ([param].into_iter().chain(size_param).collect(), [next].into_iter().chain(more).collect(), *size)
             }
             Paging::LinkHeader { size_param, size } => (size_param.iter().collect(), vec![], *size),

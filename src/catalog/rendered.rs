@@ -57,11 +57,12 @@ fn paging(paging: &mut Paging, context: &Context) -> Result<(), Problem> {
             optional(size_param)?;
             optional(total)?;
         }
-        Paging::Cursor { param, next, size_param, size, more } => {
+        Paging::Cursor { param, next, size_param, size, more, path } => {
             text(param)?;
             text(next)?;
             sized(size_param, size)?;
             optional(more)?;
+            optional(path)?;
         }
         Paging::LinkHeader { size_param, size } => sized(size_param, size)?,
         Paging::NextUrl { next, size_param, size, total } => {

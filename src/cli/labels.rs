@@ -25,10 +25,18 @@ pub fn origin(origin: &Origin) -> String {
 pub fn auth_kind(kind: AuthKind) -> &'static str {
     match kind {
         AuthKind::OAuth2Code => "oauth2_code",
+        AuthKind::Device => "device",
         AuthKind::ClientCredentials => "client_credentials",
+        AuthKind::JwtBearer => "jwt_bearer",
+        AuthKind::SignedJwt => "signed_jwt",
+        AuthKind::Password => "password",
+        AuthKind::Login => "login",
+        AuthKind::OAuth1 => "oauth1",
+        AuthKind::AwsSigv4 => "aws_sigv4",
         AuthKind::ApiKey => "api_key",
         AuthKind::Bearer => "bearer",
         AuthKind::Basic => "basic",
+        AuthKind::Mtls => "mtls",
         AuthKind::None => "none",
     }
 }

@@ -7,12 +7,14 @@
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
+use super::AuthMethod;
+
 fn yes() -> bool {
     true
 }
 
 /// One text or a list of texts, in the file; a list here.
-fn one_or_many<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+pub(super) fn one_or_many<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged, expecting = "a text or a list of texts")]
     enum Either {
@@ -35,6 +37,9 @@ pub struct Connector {
     /// Names in other languages: `fr = "…"`.
     #[serde(default)]
     pub names: IndexMap<String, String>,
+    /// Another connector that this one is the same as, but for what it says itself: top-level keys replace, `[auth]` is merged by method.
+    #[serde(default)]
+    pub extends: Option<String>,
     /// Other names that people search for.
     #[serde(default)]
     pub aliases: Vec<String>,
@@ -171,185 +176,6 @@ pub struct InputWarning {
     pub message: String,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum AuthKind {
-    /// OAuth 2.0 authorization code (RFC 6749 §4.1), with PKCE as `pkce` says.
-    #[serde(rename = "oauth2_code")]
-    OAuth2Code,
-    /// OAuth 2.0 client credentials (RFC 6749 §4.4).
-    ClientCredentials,
-    ApiKey,
-    /// A token that is sent as it is: `Authorization: Bearer …` (a PAT, a SCIM secret token).
-    Bearer,
-    /// RFC 7617.
-    Basic,
-    /// No credential: a local file, an open endpoint.
-    None,
-}
-
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct AuthMethod {
-    pub kind: AuthKind,
-    /// What people call it: "OAuth 2.0 authorization code".
-    pub name: String,
-    #[serde(default)]
-    pub default: bool,
-    /// Inputs of this method only.
-    #[serde(default, rename = "input")]
-    pub inputs: Vec<Input>,
-    /// How to get what it needs at the vendor, step by step, in our own words.
-    #[serde(default)]
-    pub setup: Vec<String>,
-    /// The vendor's page on creating the app or key.
-    #[serde(default)]
-    pub setup_url: String,
-    #[serde(default)]
-    pub issuer: Option<String>,
-    #[serde(default, deserialize_with = "one_or_many")]
-    pub authorize_url: Vec<String>,
-    #[serde(default, deserialize_with = "one_or_many")]
-    pub token_url: Vec<String>,
-    #[serde(default, deserialize_with = "one_or_many")]
-    pub refresh_url: Vec<String>,
-    #[serde(default, deserialize_with = "one_or_many")]
-    pub revoke_url: Vec<String>,
-    #[serde(default)]
-    pub redirect: Redirect,
-    #[serde(default)]
-    pub pkce: Pkce,
-    #[serde(default)]
-    pub client_auth: ClientAuth,
-    /// Extra parameters, as templates, by request: `authorize`, `token`, `refresh`.
-    #[serde(default)]
-    pub params: IndexMap<String, IndexMap<String, String>>,
-    #[serde(default)]
-    pub scopes: Scopes,
-    #[serde(default)]
-    pub response: TokenResponse,
-    #[serde(default)]
-    pub lifetime: Lifetime,
-    /// Where the key goes, for `api_key`, and what stands before it.
-    #[serde(default)]
-    pub placement: Placement,
-    /// Templates of the user name and password, for `basic`; inputs `username` and `password` otherwise.
-    #[serde(default)]
-    pub username: Option<String>,
-    #[serde(default)]
-    pub password: Option<String>,
-}
-
-/// What the vendor accepts as redirect URI.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Redirect {
-    #[serde(default)]
-    pub loopback: Loopback,
-    /// A port the vendor insists on; any free one otherwise.
-    #[serde(default)]
-    pub port: Option<u16>,
-    /// `127.0.0.1` (RFC 8252 §7.3) unless the vendor accepts only `localhost`.
-    #[serde(default)]
-    pub host: Option<String>,
-    /// Path of the redirect URI; `/callback` when absent.
-    #[serde(default)]
-    pub path: Option<String>,
-}
-
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Loopback {
-    /// Any port is accepted at run time (RFC 8252 §7.3).
-    #[default]
-    AnyPort,
-    /// The port must be registered beforehand.
-    Fixed,
-    /// Only https addresses: the answer is pasted back.
-    HttpsOnly,
-}
-
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Pkce {
-    #[default]
-    Require,
-    Try,
-    Off,
-}
-
-/// How the client proves itself at the token endpoint (RFC 6749 §2.3).
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ClientAuth {
-    None,
-    Basic,
-    #[default]
-    Post,
-}
-
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Scopes {
-    /// Asked for unless the person chooses others. Templates: `api://{{ input.client_id }}/.default`.
-    #[serde(default)]
-    pub default: Vec<String>,
-    /// A space when absent (RFC 6749 §3.3).
-    #[serde(default)]
-    pub separator: Option<String>,
-    #[serde(default)]
-    pub catalog: Vec<Scope>,
-}
-
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Scope {
-    pub id: String,
-    /// What it lets intertie do, in a line.
-    pub meaning: String,
-}
-
-/// Where the token response holds what, as paths; RFC 6749 §5.1 names when absent.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct TokenResponse {
-    #[serde(default)]
-    pub access: Option<String>,
-    #[serde(default)]
-    pub refresh: Option<String>,
-    #[serde(default)]
-    pub expires: Option<String>,
-    /// Values to keep, by name under `found`: path in the token response.
-    #[serde(default)]
-    pub capture: IndexMap<String, String>,
-}
-
-/// Known lifetimes, as friendly durations (`1h`, `90d`); empty means unknown.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Lifetime {
-    #[serde(default)]
-    pub access: Option<String>,
-    #[serde(default)]
-    pub refresh: Option<String>,
-}
-
-/// Where an API key travels. Without a header and a query name: `Authorization: Bearer KEY`. The texts may be templates.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Placement {
-    #[serde(default)]
-    pub header: Option<String>,
-    #[serde(default)]
-    pub query: Option<String>,
-    /// Before the key, with its space: `SSWS `.
-    #[serde(default)]
-    pub prefix: Option<String>,
-    /// The input that holds the key; `api_key` (or `token` for `bearer`) when absent.
-    #[serde(default)]
-    pub input: Option<String>,
-}
-
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RequestDefaults {
@@ -388,7 +214,7 @@ pub struct ErrorRule {
     /// HTTP status it applies to; any when absent.
     #[serde(default)]
     pub status: Option<u16>,
-    /// A minijinja expression over `status` and `body` (parsed JSON): `not body.ok and body.error == 'ratelimited'`.
+    /// A minijinja expression over `status`, `body` (parsed JSON) and `headers` (lower-case names): `not body.ok and body.error == 'ratelimited'`.
     #[serde(default)]
     pub when: Option<String>,
     pub action: ErrorAction,
@@ -418,6 +244,14 @@ pub struct Check {
     #[serde(default)]
     pub query: IndexMap<String, String>,
     /// A minijinja expression over `status` and `body` that must be true; any 2xx status when absent.
+    /// A JSON body; its texts are templates.
+    #[serde(default)]
+    pub body: Option<serde_json::Value>,
+    /// A form; its texts are templates.
+    #[serde(default)]
+    pub form: IndexMap<String, String>,
+    #[serde(default)]
+    pub headers: IndexMap<String, String>,
     #[serde(default)]
     pub ok: Option<String>,
     /// What success proves, a whole sentence.
@@ -427,7 +261,7 @@ pub struct Check {
     pub auth: Vec<String>,
 }
 
-fn get() -> String {
+pub(super) fn get() -> String {
     "GET".to_owned()
 }
 
@@ -456,11 +290,26 @@ pub struct Resource {
     pub path: String,
     #[serde(default)]
     pub query: IndexMap<String, String>,
-    /// Where the list of records is in a response body; the body itself when empty.
+    /// Headers of this resource alone, as templates; one of the connector's name is replaced.
+    #[serde(default)]
+    pub headers: IndexMap<String, String>,
+    /// A JSON body; its texts are templates. With one, the paging's parameters are paths in it (`page.cursor`) instead of query values.
+    #[serde(default)]
+    pub body: Option<serde_json::Value>,
+    /// A form; its texts are templates. With one, the paging's parameters are fields of it.
+    #[serde(default)]
+    pub form: IndexMap<String, String>,
+    /// Methods that can read it; all when empty.
+    #[serde(default)]
+    pub auth: Vec<String>,
+    /// Where the list of records is in a response body; the body itself when empty. `records[*].item` takes a member of each.
     #[serde(default)]
     pub records: String,
     #[serde(default)]
     pub format: Format,
+    /// How "changed since" is asked, where the vendor can: a query value as a template over `since` (RFC 3339), `since_unix`, `since_date`.
+    #[serde(default)]
+    pub changed: IndexMap<String, String>,
     #[serde(default)]
     pub paging: Paging,
     /// Where the person says how the list goes on: a template that gives a key of `pagings`. `catalog::resource` puts it into `paging`.
@@ -527,6 +376,9 @@ pub enum Paging {
         /// Path of a flag that says whether there is more.
         #[serde(default)]
         more: Option<String>,
+        /// Further pages are asked at another address (Dropbox: `…/list/continue`), and then with nothing but the cursor.
+        #[serde(default)]
+        path: Option<String>,
     },
     /// The `Link` header's `rel="next"` (RFC 8288).
     LinkHeader {

@@ -17,6 +17,9 @@ pub struct Credential {
     pub settings: IndexMap<String, String>,
     /// Keys of the inputs whose values are in the vault.
     pub secrets: Vec<String>,
+    /// Secret inputs that are read elsewhere each time (`env:NAME`, `file:PATH`, `pass:…`, `op://…`, `vault://…`), by key.
+    #[serde(default)]
+    pub references: IndexMap<String, String>,
     /// Values captured while connecting (`found.…` in templates).
     #[serde(default)]
     pub found: IndexMap<String, String>,
@@ -83,6 +86,9 @@ pub struct CredentialDraft {
     pub settings: IndexMap<String, String>,
     /// Keys of the secrets already kept in the vault for this draft.
     pub secrets: Vec<String>,
+    /// As [`Credential::references`].
+    #[serde(default)]
+    pub references: IndexMap<String, String>,
     pub scopes: Vec<String>,
     /// The step that the wizard stood at, for the console.
     pub step: String,

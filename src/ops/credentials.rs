@@ -163,7 +163,7 @@ pub fn draft_secret(ws: &Workspace, id: &str, key: &str, value: Secret) -> Resul
         ws.vault().put(id, key, &value)?;
     }
     let kind = connector.auth.get(&draft.method).map(|method| method.kind);
-    if kind == Some(AuthKind::ClientCredentials) {
+    if kind.is_some_and(|kind| kind.has_token() && !kind.needs_consent()) {
         // A token of the old secret would hide that the new one is wrong.
         consent::forget(ws.store()?, ws.vault(), id)?;
     }
@@ -178,6 +178,12 @@ pub fn draft_secret(ws: &Workspace, id: &str, key: &str, value: Secret) -> Resul
         kept.draft.clone()
     })?;
     changed.ok_or_else(|| no_draft(id))
+}
+
+/// Keeps a reference in place of a secret: the value stays where it is and is read each time. An empty text removes it.
+pub fn draft_reference(ws: &Workspace, id: &str, key: &str, reference: &str) -> Result<CredentialDraft> {
+    let _ = (ws, id, key, reference);
+    todo!()
 }
 
 /// A secret that a terminal or mail wrapped is one word again. A PEM block keeps its lines.
@@ -281,6 +287,20 @@ pub struct ConsentView {
     pub browser_here: bool,
     /// Whether the loopback listener is up; when not, the answer has to be pasted.
     pub listening: bool,
+    /// The route without a redirect (RFC 8628), where the method has it: it runs beside the others.
+    pub device: Option<DeviceView>,
+    /// For `intertie authorize REQUEST` on another machine; holds no secret. `None` for a method without a redirect.
+    pub request: Option<String>,
+    pub expires: Time,
+}
+
+/// A code that a person types elsewhere (RFC 8628 §3.2).
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct DeviceView {
+    pub user_code: String,
+    pub verification_uri: String,
+    /// With the code in it, for a QR code or a link. The person still compares the code (RFC 8628 §5.4).
+    pub verification_uri_complete: Option<String>,
     pub expires: Time,
 }
 
@@ -325,7 +345,7 @@ pub struct RedirectUri {
 /// Whether this draft's method needs a person's consent before it can be tested: it does until consent was given.
 pub fn needs_consent(ws: &Workspace, draft: &CredentialDraft) -> Result<bool> {
     let connector = ws.catalog().get(&draft.connector)?;
-    Ok(method_of(&connector, &draft.method)?.kind == AuthKind::OAuth2Code && !consent::given(ws.vault(), &draft.id)?)
+    Ok(method_of(&connector, &draft.method)?.kind.needs_consent() && !consent::given(ws.vault(), &draft.id)?)
 }
 
 /// Starts listening and makes the authorization URL (state, PKCE). Nothing is opened. A consent of the same draft that was begun in the
@@ -341,6 +361,8 @@ pub async fn consent_begin(ws: &Workspace, draft: &str) -> Result<Consent> {
         ssh_line: begun.port.and_then(browser::ssh_line),
         browser_here: browser::here(),
         listening: begun.port.is_some(),
+        device: None,
+        request: None,
         expires: begun.expires,
     };
     Ok(Consent { view, begun })
@@ -388,6 +410,7 @@ fn as_credential(ws: &Workspace, kept: &KeptDraft, id: &str) -> Credential {
         method: draft.method.clone(),
         settings: tidied(ws, draft),
         secrets: draft.secrets.clone(),
+        references: draft.references.clone(),
         found: indexmap::IndexMap::new(),
         scopes: draft.scopes.clone(),
         granted: Vec::new(),
@@ -517,6 +540,7 @@ pub fn renew(ws: &Workspace, name: &str) -> Result<CredentialDraft> {
         method: credential.method.clone(),
         settings: credential.settings.clone(),
         secrets: credential.secrets.clone(),
+        references: credential.references.clone(),
         scopes: if credential.scopes == as_default { defaults } else { credential.scopes.clone() },
         step: String::new(),
         replaces: Some(credential.id.clone()),
@@ -603,6 +627,35 @@ pub fn expiring(ws: &Workspace, within: Duration) -> Result<Vec<Expiry>> {
     }
     all.sort_by_key(|expiry| expiry.at);
     Ok(all)
+}
+
+/// The expiry calendar: everything whose end is known, soonest first, ends that intertie replaces by itself included.
+pub fn calendar(ws: &Workspace) -> Result<Vec<CalendarRow>> {
+    let _ = ws;
+    todo!()
+}
+
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct CalendarRow {
+    pub credential: String,
+    pub name: String,
+    pub connector: String,
+    /// `access_token`, `refresh_token`, `secret`, `certificate` or `key`.
+    pub what: String,
+    pub at: Time,
+    /// `vendor` (the vendor said so), `typed`, `token` (read in it) or `lifetime` (the definition's).
+    pub known_from: String,
+    /// Nobody has to act: it is replaced before its end.
+    pub automatic: bool,
+    /// Integrations that stop with it, by name.
+    pub used_by: Vec<String>,
+}
+
+/// Replaces one secret side by side: the new value is tested first, and takes the place of the old one only when it works.
+/// The old one stays for `rotate_back` until the next rotation.
+pub async fn rotate(ws: &Workspace, name: &str, key: &str, value: Secret, expires: Option<Time>, sink: &Sink) -> Result<TestOutcome> {
+    let _ = (ws, name, key, value, expires, sink);
+    todo!()
 }
 
 /// Sets the day on which the client secret or key ends, as typed by hand.

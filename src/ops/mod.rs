@@ -4,11 +4,14 @@
 //!
 //! Wherever a `name` is taken, the identifier is taken too.
 
+pub mod answers;
+pub mod authorize;
 pub mod connectors;
 pub mod console;
 pub mod credentials;
 pub mod data;
 pub mod demo;
+pub mod discover;
 pub mod doctor;
 pub mod integrations;
 pub mod mappings;
@@ -17,6 +20,8 @@ pub mod overview;
 pub mod permissions;
 pub mod runs;
 pub mod schedule;
+pub mod scopes;
+pub mod token_view;
 pub mod vault;
 mod workspace;
 

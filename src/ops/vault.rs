@@ -54,6 +54,51 @@ pub fn rekey(ws: &Workspace, passphrase: Option<Secret>) -> Result<()> {
     ws.vault().rekey(passphrase.as_ref())
 }
 
+/// Who can open the vault.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Recipient {
+    /// `passphrase`, `key_file`, `age`, `ssh` or `systemd_creds`.
+    pub kind: String,
+    /// What the admin called it.
+    pub name: String,
+    /// The public key, where it has one.
+    pub public: Option<String>,
+}
+
+/// What a vault can be opened with, as it is added.
+pub enum NewRecipient {
+    Passphrase(Secret),
+    /// A key file of ours, made beside the vault.
+    KeyFile,
+    /// `age1…` or `ssh-ed25519 AAAA…`.
+    Public(String),
+    /// The host's own key, or its TPM, through `systemd-creds`.
+    SystemdCreds,
+}
+
+pub fn recipients(ws: &Workspace) -> Result<Vec<Recipient>> {
+    let _ = ws;
+    todo!()
+}
+
+/// Adds a way to open the vault; no entry is touched. The vault has to be unlocked.
+pub fn recipient_add(ws: &Workspace, name: &str, recipient: NewRecipient) -> Result<Vec<Recipient>> {
+    let _ = (ws, name, recipient);
+    todo!()
+}
+
+/// Takes one away; never the last. The data key is made anew where that is asked for, because who had it may have kept it.
+pub fn recipient_remove(ws: &Workspace, name: &str) -> Result<Vec<Recipient>> {
+    let _ = (ws, name);
+    todo!()
+}
+
+/// Unlocks for this login session: the data key stays in the kernel keyring for so long.
+pub fn unlock_for(ws: &Workspace, passphrase: &Secret, keep: std::time::Duration) -> Result<()> {
+    let _ = (ws, passphrase, keep);
+    todo!()
+}
+
 /// Opens every entry; returns how many.
 pub fn verify(ws: &Workspace) -> Result<u64> {
     ws.vault().verify()

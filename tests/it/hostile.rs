@@ -113,6 +113,7 @@ fn credential(text: &str) -> Credential {
             proves: text.into(),
             problem: Some(problem(text)),
         }),
+        references: indexmap::IndexMap::new(),
     }
 }
 

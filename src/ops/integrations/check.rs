@@ -23,8 +23,14 @@ pub enum Destination {
 #[must_use]
 pub fn installation_rule(destination: Destination, installation: Installation, kind: AuthKind) -> bool {
     let oauth = match kind {
-        AuthKind::OAuth2Code | AuthKind::ClientCredentials => true,
-        AuthKind::ApiKey | AuthKind::Bearer | AuthKind::Basic | AuthKind::None => false,
+        AuthKind::OAuth2Code
+        | AuthKind::Device
+        | AuthKind::ClientCredentials
+        | AuthKind::JwtBearer
+        | AuthKind::Password
+        | AuthKind::OAuth1
+        | AuthKind::AwsSigv4 => true,
+        AuthKind::SignedJwt | AuthKind::Login | AuthKind::ApiKey | AuthKind::Bearer | AuthKind::Basic | AuthKind::Mtls | AuthKind::None => false,
     };
     !(destination == Destination::Oomnitza && installation == Installation::Local && oauth)
 }

@@ -35,10 +35,18 @@ pub fn auth_kind(kind: crate::model::AuthKind) -> &'static str {
     use crate::model::AuthKind;
     match kind {
         AuthKind::OAuth2Code => crate::t!("auth_kind.oauth2_code"),
+        AuthKind::Device => crate::t!("auth_kind.device"),
         AuthKind::ClientCredentials => crate::t!("auth_kind.client_credentials"),
+        AuthKind::JwtBearer => crate::t!("auth_kind.jwt_bearer"),
+        AuthKind::SignedJwt => crate::t!("auth_kind.signed_jwt"),
+        AuthKind::Password => crate::t!("auth_kind.password"),
+        AuthKind::Login => crate::t!("auth_kind.login"),
+        AuthKind::OAuth1 => crate::t!("auth_kind.oauth1"),
+        AuthKind::AwsSigv4 => crate::t!("auth_kind.aws_sigv4"),
         AuthKind::ApiKey => crate::t!("auth_kind.api_key"),
         AuthKind::Bearer => crate::t!("auth_kind.bearer"),
         AuthKind::Basic => crate::t!("auth_kind.basic"),
+        AuthKind::Mtls => crate::t!("auth_kind.mtls"),
         AuthKind::None => crate::t!("auth_kind.none"),
     }
 }

@@ -29,6 +29,7 @@ fn credential(id: &str, name: &str, connector: &str, method: &str, status: Crede
         created: now - SignedDuration::from_hours(24 * 40),
         tested: None,
         last_test: None,
+        references: indexmap::IndexMap::new(),
     }
 }
 

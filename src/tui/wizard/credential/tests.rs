@@ -162,6 +162,7 @@ fn credential_of(draft: &CredentialDraft, status: CredentialStatus, last_test: O
         created: now,
         tested: last_test.as_ref().map(|test| test.at),
         last_test,
+        references: indexmap::IndexMap::new(),
     }
 }
 
@@ -197,6 +198,8 @@ fn consent_view(now: Time) -> ConsentView {
         browser_here: false,
         listening: true,
         expires: now + jiff::SignedDuration::from_secs(581),
+        device: None,
+        request: None,
     }
 }
 
