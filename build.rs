@@ -72,10 +72,18 @@ fn built_in(file: &Path, code: &mut String) {
     for (method, value) in table.get("auth").and_then(toml::Value::as_table).into_iter().flatten() {
         let kind = match value.get("kind").and_then(toml::Value::as_str) {
             Some("oauth2_code") => "OAuth2Code",
+            Some("device") => "Device",
             Some("client_credentials") => "ClientCredentials",
+            Some("jwt_bearer") => "JwtBearer",
+            Some("signed_jwt") => "SignedJwt",
+            Some("password") => "Password",
+            Some("login") => "Login",
+            Some("oauth1") => "OAuth1",
+            Some("aws_sigv4") => "AwsSigv4",
             Some("api_key") => "ApiKey",
             Some("bearer") => "Bearer",
             Some("basic") => "Basic",
+            Some("mtls") => "Mtls",
             Some("none") => "None",
             other => panic!("{}: kind {other:?} of method {method:?}", file.display()),
         };

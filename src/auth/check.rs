@@ -11,7 +11,7 @@ use crate::catalog::{Catalog, template};
 use crate::model::{AuthKind, Check, Credential, CredentialStatus, Format, Problem, ProblemKind, Progress, Secret, Sink, TestOutcome, Time};
 use crate::store::Store;
 use crate::vault::Vault;
-use crate::vendor::client::{Answer, Authorizer, Client};
+use crate::vendor::client::{Answer, Authorizer, Body, Call, Client};
 use crate::vendor::rules;
 use crate::words::clean;
 use crate::{problem, t};
@@ -72,19 +72,25 @@ pub async fn run(link: &Link, sink: &Sink) -> Result<Tested, Problem> {
 async fn ask(link: &Link, check: &Check, sink: &Sink) -> Result<Tested, Problem> {
     let subject = &link.subject;
     report(sink, t!("auth.check.asking", vendor = subject.vendor()));
-    let mut query = Vec::with_capacity(check.query.len());
-    for (name, value) in &check.query {
-        let value = template::render(value, &subject.context)?;
-        if !value.is_empty() {
-            query.push((name.clone(), value));
-        }
-    }
+    let context = &subject.context;
+    let (query, headers) = (template::pairs(&check.query, context)?, template::pairs(&check.headers, context)?);
+    let form = template::pairs(&check.form, context)?;
+    let json = check.body.as_ref().map(|body| template::json(body, context)).transpose()?;
+    let send = || {
+        let body = match &json {
+            Some(json) => Some(Body::Json(json.clone())),
+            None if form.is_empty() => None,
+            None => Some(Body::Form(form.iter().map(|(name, value)| (name.clone(), Secret::new(value.as_str()))).collect())),
+        };
+        let (method, path, query, headers) = (check.method.as_str(), check.path.as_str(), query.as_slice(), headers.as_slice());
+        async move { link.client.call_once(&Call { method, path, query, headers, body }, sink).await }
+    };
     let started = Instant::now();
-    let mut sent = link.client.send_once(&check.method, &check.path, &query, None, sink).await;
+    let mut sent = send().await;
     if let (Ok(Answer { status: 401, .. }), Some(keeper)) = (&sent, &link.keeper) {
         // The token may have been revoked early; a fresh one decides.
         match keeper.refused().await {
-            Ok(_) => sent = link.client.send_once(&check.method, &check.path, &query, None, sink).await,
+            Ok(_) => sent = send().await,
             Err(failure) if failure.passes() => {}
             Err(failure) => return Ok(failed(failure)),
         }

@@ -158,7 +158,7 @@ mod tests {
     use indexmap::IndexMap;
 
     fn context(pairs: &[(&str, &str)]) -> Context {
-        Context { input: pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect(), found: IndexMap::new() }
+        Context { input: pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect(), ..Context::default() }
     }
 
     fn connector() -> Connector {

@@ -458,7 +458,7 @@ impl<'c> Check<'c> {
     }
 
     fn expression(&mut self, at: &[Place<'_>], expression: &str) {
-        if let Err(reason) = template::check_expression(expression) {
+        if let Err(reason) = template::check_expression(expression, &["status", "body", "headers"]) {
             report!(self, at, "catalog.fault.expression", expression = short(expression), reason = reason);
         }
     }

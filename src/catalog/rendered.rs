@@ -103,7 +103,7 @@ mod tests {
     }
 
     fn context(pairs: &[(&str, &str)]) -> Context {
-        Context { input: pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect(), found: IndexMap::new() }
+        Context { input: pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect(), ..Context::default() }
     }
 
     #[test]

@@ -22,13 +22,16 @@ pub struct Context {
     pub input: IndexMap<String, String>,
     /// `found.KEY`: captured while connecting.
     pub found: IndexMap<String, String>,
+    /// Names that are known in one kind of template only, as they are written there: `step.NAME` (what an earlier step of a login saved),
+    /// `found.key.NAME` (members of a pasted key file), `key_fingerprint`, `since`.
+    pub more: IndexMap<String, String>,
 }
 
 /// Keys only: values may be secrets.
 impl fmt::Debug for Context {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let keys = |map: &IndexMap<String, String>| map.keys().cloned().collect::<Vec<_>>();
-        f.debug_struct("Context").field("input", &keys(&self.input)).field("found", &keys(&self.found)).finish()
+        f.debug_struct("Context").field("input", &keys(&self.input)).field("found", &keys(&self.found)).field("more", &keys(&self.more)).finish()
     }
 }
 
@@ -44,18 +47,43 @@ impl Context {
                 input.entry(one.key.clone()).or_insert_with(|| default.clone());
             }
         }
-        Self { input, found: found.clone() }
+        Self { input, found: found.clone(), more: IndexMap::new() }
+    }
+
+    /// The same with one more name; see [`Context::more`].
+    #[must_use]
+    pub fn with(mut self, name: &str, value: &str) -> Self {
+        self.more.insert(name.to_owned(), value.to_owned());
+        self
     }
 
     fn value(&self) -> Value {
-        let map = |map: &IndexMap<String, String>| Value::from_pairs(map.iter().map(|(key, value)| (key.clone(), value.clone())));
-        minijinja::context! { input => map(&self.input), found => map(&self.found) }
+        let pairs = |map: &IndexMap<String, String>| map.iter().map(|(key, value)| (key.clone(), Value::from(value.clone()))).collect::<Vec<_>>();
+        let more = |prefix: &str| -> Vec<(String, Value)> {
+            let named = self.more.iter().filter_map(|(name, value)| Some((name.strip_prefix(prefix)?.to_owned(), Value::from(value.clone()))));
+            named.filter(|(name, _)| !name.contains('.')).collect()
+        };
+        let mut found = pairs(&self.found);
+        let key = more("found.key.");
+        if !key.is_empty() {
+            found.push(("key".to_owned(), Value::from_pairs(key)));
+        }
+        let mut all = more("");
+        all.push(("input".to_owned(), Value::from_pairs(pairs(&self.input))));
+        all.push(("found".to_owned(), Value::from_pairs(found)));
+        all.push(("step".to_owned(), Value::from_pairs(more("step."))));
+        Value::from_pairs(all)
     }
 
     fn has(&self, name: &str) -> bool {
+        if self.more.contains_key(name) {
+            return true;
+        }
         match name.split_once('.') {
             Some(("input", key)) => self.input.contains_key(key),
             Some(("found", key)) => self.found.contains_key(key),
+            // The name of a whole table, which an expression may ask for.
+            None => matches!(name, "input" | "found" | "step"),
             _ => false,
         }
     }
@@ -121,6 +149,33 @@ pub fn render(template: &str, context: &Context) -> Result<String, Problem> {
     }
 }
 
+/// Renders the values of a query, a form or headers. One that comes out empty is left out, so that an optional input can steer it.
+pub fn pairs(templates: &IndexMap<String, String>, context: &Context) -> Result<Vec<(String, String)>, Problem> {
+    let rendered = templates.iter().map(|(name, value)| Ok((name.clone(), render(value, context)?)));
+    rendered.filter(|pair: &Result<(String, String), Problem>| pair.as_ref().map_or(true, |(_, value)| !value.is_empty())).collect()
+}
+
+/// Renders the texts of a JSON value: of its members and elements, not their names. A member or element whose template comes out empty is left
+/// out, so that an optional input can steer it.
+pub fn json(value: &serde_json::Value, context: &Context) -> Result<serde_json::Value, Problem> {
+    use serde_json::Value as Json;
+    let kept = |value: &Json| -> Result<Option<Json>, Problem> {
+        match value {
+            Json::String(text) if !is_plain(text) => Ok(Some(render(text, context)?).filter(|text| !text.is_empty()).map(Json::String)),
+            other => json(other, context).map(Some),
+        }
+    };
+    Ok(match value {
+        Json::String(text) => Json::String(render(text, context)?),
+        Json::Array(list) => Json::Array(list.iter().filter_map(|one| kept(one).transpose()).collect::<Result<_, _>>()?),
+        Json::Object(members) => {
+            let rendered = members.iter().filter_map(|(name, one)| kept(one).transpose().map(|one| one.map(|one| (name.clone(), one))));
+            Json::Object(rendered.collect::<Result<_, _>>()?)
+        }
+        other => other.clone(),
+    })
+}
+
 /// The first that renders completely and non-empty; `None` when the list is empty, or when all come out empty. When none renders, the
 /// error of the first one.
 pub fn first(templates: &[String], context: &Context) -> Result<Option<String>, Problem> {
@@ -157,13 +212,13 @@ pub fn names(template: &str) -> Result<Vec<String>, String> {
     Ok(names)
 }
 
-/// Whether an expression can be read, and names nothing but `status` and `body`.
-pub fn check_expression(expression: &str) -> Result<(), String> {
+/// Whether an expression can be read, and names nothing but `known`.
+pub fn check_expression(expression: &str, known: &[&str]) -> Result<(), String> {
     let compiled = EXPRESSIONS.compile_expression(expression).map_err(|error| reason(&error))?;
-    let mut unknown: Vec<String> = compiled.undeclared_variables(false).into_iter().filter(|name| name != "status" && name != "body").collect();
+    let mut unknown: Vec<String> = compiled.undeclared_variables(false).into_iter().filter(|name| !known.contains(&name.as_str())).collect();
     unknown.sort();
     match unknown.first() {
-        Some(name) => Err(crate::t!("catalog.expression_name", name = clean::line(name, 80))),
+        Some(name) => Err(crate::t!("catalog.expression_name", name = clean::line(name, 80), known = known.join(", "))),
         None => Ok(()),
     }
 }
@@ -179,7 +234,7 @@ mod tests {
     use super::*;
 
     fn context(pairs: &[(&str, &str)]) -> Context {
-        Context { input: pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect(), found: IndexMap::new() }
+        Context { input: pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect(), ..Context::default() }
     }
 
     #[test]
@@ -197,6 +252,24 @@ mod tests {
         ] {
             assert_eq!(render(template, &c).unwrap(), expected, "{template}");
         }
+    }
+
+    #[test]
+    fn names_of_one_kind_of_template() {
+        let c = context(&[("a", "1")]).with("step.ticket", "t-1").with("found.key.client_email", "x@y").with("key_fingerprint", "f=");
+        assert_eq!(render("{{ step.ticket }} {{ found.key.client_email }} {{ key_fingerprint }} {{ input.a }}", &c).unwrap(), "t-1 x@y f= 1");
+        let problem = render("{{ step.ticket }}{{ step.cookie }}", &c).unwrap_err();
+        assert!(problem.why.contains("step.cookie, which") && !format!("{problem:?}{c:?}").contains("t-1"), "{problem:?}");
+        assert_eq!(render("{{ step.cookie or 'none' }}{{ found.site or '' }}", &c).unwrap(), "none");
+    }
+
+    #[test]
+    fn json_is_filled_in() {
+        let c = context(&[("a", "1"), ("quote", "\"}")]);
+        let body = serde_json::json!({"n": 1, "a": "{{ input.a }}", "plain": "", "gone": "{{ input.b or '' }}", "{{ input.a }}": ["{{ input.quote }}", null]});
+        let expected = serde_json::json!({"n": 1, "a": "1", "plain": "", "{{ input.a }}": ["\"}", null]});
+        assert_eq!(json(&body, &c).unwrap(), expected);
+        assert!(json(&serde_json::json!(["{{ input.b }}"]), &c).is_err());
     }
 
     #[test]
@@ -246,7 +319,7 @@ mod tests {
             ("bodi.ok", false),
             ("body.(", false),
         ] {
-            assert_eq!(check_expression(expression).is_ok(), right, "{expression}");
+            assert_eq!(check_expression(expression, &["status", "body"]).is_ok(), right, "{expression}");
         }
     }
 
@@ -256,7 +329,7 @@ mod tests {
             let _ = render(&template, &Context::default());
             let _ = render(&format!("{{{{ {open} }}}}"), &Context::default());
             let _ = names(&template);
-            let _ = check_expression(&open);
+            let _ = check_expression(&open, &[]);
         }
     }
 }

@@ -218,6 +218,9 @@ pub struct ErrorRule {
     #[serde(default)]
     pub when: Option<String>,
     pub action: ErrorAction,
+    /// Seconds to wait, as an expression over the same: for vendors that say it in the body (`body.retry_after`).
+    #[serde(default)]
+    pub wait: Option<String>,
     /// What it means, for people.
     #[serde(default)]
     pub message: Option<String>,
@@ -243,15 +246,16 @@ pub struct Check {
     pub path: String,
     #[serde(default)]
     pub query: IndexMap<String, String>,
-    /// A minijinja expression over `status` and `body` that must be true; any 2xx status when absent.
+    /// Headers of this request alone, as templates; one of the connector's name is replaced.
+    #[serde(default)]
+    pub headers: IndexMap<String, String>,
     /// A JSON body; its texts are templates.
     #[serde(default)]
     pub body: Option<serde_json::Value>,
     /// A form; its texts are templates.
     #[serde(default)]
     pub form: IndexMap<String, String>,
-    #[serde(default)]
-    pub headers: IndexMap<String, String>,
+    /// A minijinja expression over `status` and `body` that must be true; any 2xx status when absent.
     #[serde(default)]
     pub ok: Option<String>,
     /// What success proves, a whole sentence.

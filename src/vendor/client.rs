@@ -100,10 +100,22 @@ pub enum Body {
     Form(Vec<(String, Secret)>),
 }
 
+/// One request to be sent once. `path` is a template, relative to the connector's base URL, or absolute; all else is as it is. A header
+/// replaces the connector's own of that name.
+pub struct Call<'a> {
+    pub method: &'a str,
+    pub path: &'a str,
+    pub query: &'a [(String, String)],
+    pub headers: &'a [(String, String)],
+    pub body: Option<Body>,
+}
+
 /// A request as it is: nothing in it is a template any more.
 pub(super) struct Ask<'a> {
     pub method: &'a str,
     pub url: Url,
+    /// Instead of the connector's own headers of these names.
+    pub headers: &'a [(String, String)],
     pub body: Option<&'a Body>,
     /// Whether it changes nothing at the vendor, whatever its method.
     pub harmless: bool,
@@ -135,13 +147,18 @@ impl Client {
     /// Whatever is not a success (2xx, or what an `error` rule of the connector ignores), and the sink's cancellation.
     pub async fn send(&self, method: &str, path: &str, query: &[(String, String)], body: Option<Body>, sink: &Sink) -> Result<Answer, Problem> {
         let url = self.address(path, query)?;
-        self.ask(&Ask { method, url, body: body.as_ref(), harmless: false }, sink).await
+        self.ask(&Ask { method, url, headers: &[], body: body.as_ref(), harmless: false }, sink).await
     }
 
     /// Sends once, no retry, and returns whatever the vendor answered: for credential tests.
     pub async fn send_once(&self, method: &str, path: &str, query: &[(String, String)], body: Option<Body>, sink: &Sink) -> Result<Answer, Problem> {
-        let url = self.address(path, query)?;
-        let ask = Ask { method, url, body: body.as_ref(), harmless: false };
+        self.call_once(&Call { method, path, query, headers: &[], body }, sink).await
+    }
+
+    /// As [`Client::send_once`], with headers.
+    pub async fn call_once(&self, call: &Call<'_>, sink: &Sink) -> Result<Answer, Problem> {
+        let url = self.address(call.path, call.query)?;
+        let ask = Ask { method: call.method, url, headers: call.headers, body: call.body.as_ref(), harmless: false };
         let shown = self.shown(&ask);
         match self.attempt(&ask, &shown, sink).await? {
             Ok((answer, _)) => Ok(answer),
@@ -152,7 +169,7 @@ impl Client {
     /// The Problem that an answer of [`Client::send_once`] stands for, or `None` when it is a success by the connector's rules.
     #[must_use]
     pub fn judge(&self, method: &str, answer: &Answer) -> Option<Problem> {
-        match rules::judge(&self.inner.connector, answer.status, &answer.body) {
+        match rules::judge(&self.inner.connector, answer.status, &answer.headers, &answer.body) {
             rules::Verdict::Fine => None,
             verdict => Some(self.refusal(&verdict, answer, &format!("{method} {}", answer.url), &[])),
         }
@@ -221,7 +238,7 @@ impl Client {
                 }
                 Ok((mut answer, hide)) => {
                     answer.requests = requests;
-                    let verdict = rules::judge(connector, answer.status, &answer.body);
+                    let verdict = rules::judge(connector, answer.status, &answer.headers, &answer.body);
                     let Some(action) = verdict.action() else { return Ok(answer) };
                     let hide: Vec<&str> = hide.iter().map(Secret::expose).collect();
                     let problem = || self.refusal(&verdict, &answer, &shown, &hide);
@@ -243,7 +260,7 @@ impl Client {
                         }
                         // The vendor said that it did not do it: safe for every method.
                         ErrorAction::RateLimited => {
-                            let asked = wait_asked_for(connector, &answer, SystemTime::now());
+                            let asked = wait_asked_for(connector, &verdict, &answer, SystemTime::now());
                             if let Some(asked) = asked.filter(|asked| *asked > patience.longest) {
                                 let reason = self.reason(&verdict, &answer, &shown, &hide);
                                 return Err(problem!(Failed, "vendor.too_long", vendor = connector.name, reason = reason, wait = span(asked)));
@@ -261,7 +278,7 @@ impl Client {
                             if last || !repeatable {
                                 return Err(tried(problem(), tries));
                             }
-                            let asked = wait_asked_for(connector, &answer, SystemTime::now()).filter(|asked| *asked <= patience.longest);
+                            let asked = wait_asked_for(connector, &verdict, &answer, SystemTime::now()).filter(|asked| *asked <= patience.longest);
                             (asked.unwrap_or_default().max(backoff(patience.base, tries)), problem().what)
                         }
                     }
@@ -288,12 +305,16 @@ impl Client {
         let method = reqwest::Method::from_bytes(ask.method.as_bytes()).unwrap_or(reqwest::Method::GET);
         let mut headers = HeaderMap::new();
         headers.insert(reqwest::header::ACCEPT, HeaderValue::from_static("application/json"));
-        for (name, value) in &connector.request.headers {
+        let own = |name: &str| ask.headers.iter().any(|(given, _)| given.eq_ignore_ascii_case(name));
+        for (name, value) in connector.request.headers.iter().filter(|(name, _)| !own(name)) {
             // Without a value there is no header: an optional input can steer it.
             let value = rendered(value, context)?;
             if !value.is_empty() {
                 put(&mut headers, name, &value, false, vendor)?;
             }
+        }
+        for (name, value) in ask.headers {
+            put(&mut headers, name, value, false, vendor)?;
         }
         for (name, value) in &attached.headers {
             put(&mut headers, name, value.expose(), true, vendor)?;
@@ -450,8 +471,12 @@ fn jitter(most: Duration) -> Duration {
     most.mul_f64(random as f64 / u64::MAX as f64)
 }
 
-/// How long the vendor asks to wait: `Retry-After` (RFC 9110 §10.2.3: seconds, or a date), or the headers that the connector names.
-fn wait_asked_for(connector: &Connector, answer: &Answer, now: SystemTime) -> Option<Duration> {
+/// How long the vendor asks to wait: as the rule that applies says, else `Retry-After` (RFC 9110 §10.2.3: seconds, or a date), or the headers
+/// that the connector names.
+fn wait_asked_for(connector: &Connector, verdict: &rules::Verdict<'_>, answer: &Answer, now: SystemTime) -> Option<Duration> {
+    if let Some(said) = verdict.wait(answer.status, &answer.headers, &answer.body) {
+        return Some(said);
+    }
     let seconds = |text: &str| text.trim().parse::<f64>().ok().and_then(|n| Duration::try_from_secs_f64(n).ok());
     let retry_after = answer.header("retry-after").and_then(|text| seconds(text).or_else(|| until_date(text, now)));
     retry_after
@@ -781,7 +806,7 @@ mod tests {
         let asked = |name: &str, value: &str| {
             let headers = vec![(name.to_owned(), value.to_owned())];
             let answer = Answer { status: 429, headers, body: Bytes::new(), url: String::new(), milliseconds: 0, requests: 1 };
-            wait_asked_for(&connector, &answer, now).map(|pause| pause.as_secs())
+            wait_asked_for(&connector, &rules::Verdict::Fine, &answer, now).map(|pause| pause.as_secs())
         };
         assert_eq!(asked("Retry-After", "7"), Some(7));
         assert_eq!(asked("retry-after", " 1.5 "), Some(1));

@@ -325,7 +325,7 @@ impl List {
         let (mut requests, mut tries) = (0, 0);
         loop {
             tries += 1;
-            let ask = Ask { method: &self.method, url: url.clone(), body: None, harmless: true };
+            let ask = Ask { method: &self.method, url: url.clone(), headers: &[], body: None, harmless: true };
             let answer = self.client.ask(&ask, &self.sink).await?;
             requests += answer.requests;
             let error = match parse(&self.shape, answer.body.clone(), self.client.vendor()).await? {
