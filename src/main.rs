@@ -6,7 +6,7 @@ use std::sync::Arc;
 use intertie::cli::{self, Next};
 use intertie::model::Problem;
 use intertie::ops::{Config, demo};
-use intertie::tui;
+use intertie::{prompt, tui};
 
 fn main() -> ExitCode {
     // A limit on the size of files is an error of the write, told like a full disk; by default it would kill the program.
@@ -16,7 +16,7 @@ fn main() -> ExitCode {
         Next::Exit(code) => return ExitCode::from(code),
         Next::Console(workspace) => tui::run(workspace, tui::Options::default()),
         Next::Demo(config) => practise(config),
-        Next::Pictures(dir) => cli::runtime().and_then(|runtime| runtime.block_on(tui::pictures::write(&dir))),
+        Next::Pictures(dir) => prompt::runtime().and_then(|runtime| runtime.block_on(tui::pictures::write(&dir))),
     };
     match ended {
         Ok(()) => ExitCode::SUCCESS,
@@ -26,7 +26,7 @@ fn main() -> ExitCode {
 
 /// The console beside the practice vendor, which lives as long as its runtime and the demo do.
 fn practise(config: Config) -> Result<(), Problem> {
-    let runtime = cli::runtime()?;
+    let runtime = prompt::runtime()?;
     let demo = Arc::new(runtime.block_on(demo::start(config))?);
     tui::run(demo.workspace.clone(), tui::Options { demo: Some(demo) })
 }

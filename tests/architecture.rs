@@ -21,7 +21,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("auth", &["model", "words", "vault", "store", "catalog", "mapping", "permission", "vendor"]),
     ("engine", &["model", "words", "vault", "store", "catalog", "mapping", "permission", "vendor", "auth"]),
     ("ops", &["model", "words", "vault", "store", "catalog", "mapping", "permission", "vendor", "auth", "engine", "practice"]),
-    ("cli", &["model", "words", "ops"]),
+    ("prompt", &["model", "words", "ops"]),
+    ("cli", &["model", "words", "ops", "prompt"]),
     ("tui", &["model", "words", "ops"]),
 ];
 

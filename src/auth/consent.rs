@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 use oauth2::{AuthUrl, ClientId, CsrfToken, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, Scope};
-use serde::{Deserialize, Serialize};
 use tokio::sync::{Mutex, mpsc, watch};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use url::Url;
@@ -18,10 +17,11 @@ use super::callback::{self, Answer, Expected, Reply};
 use super::keeper::Keeper;
 use super::listener::{self, Sockets};
 use super::paste::{self, Meaning};
+use super::pending::{self, Pending};
 use super::refusal::Failure;
 use super::request::{self, Grant};
 use super::subject::{REDIRECT_URI, Subject};
-use super::{endpoints, metadata, tokens};
+use super::{endpoints, handoff, metadata, tokens};
 use crate::catalog::template;
 use crate::model::{AuthKind, CredentialStatus, Loopback, Pkce, Problem, Progress, Redirect, Secret, Sink, Time};
 use crate::store::Store;
@@ -30,23 +30,10 @@ use crate::vendor::http;
 use crate::words::clean;
 use crate::{problem, t};
 
-/// The vault's field for an open flow.
-const PENDING: &str = "consent";
 /// How long an answer is waited for.
 const OPEN: SignedDuration = SignedDuration::from_mins(10);
 /// The port where a vendor wants one registered and the definition names none.
 const PORT: u16 = 53_417;
-
-/// An open flow, as kept in the vault.
-#[derive(Serialize, Deserialize)]
-struct Pending {
-    state: String,
-    verifier: Option<String>,
-    redirect_uri: String,
-    expires: Time,
-    /// What was asked; a changed draft asks anew.
-    asked: String,
-}
 
 /// Where the answer goes.
 enum Target {
@@ -73,6 +60,8 @@ pub struct Flow {
     path: String,
     redirect_uri: String,
     verifier: Option<Secret>,
+    /// Opens what another machine sealed.
+    handoff: Option<Secret>,
     answer: watch::Sender<Option<Answer>>,
     outcome: watch::Sender<Option<Result<(), Problem>>>,
     /// What came and was no valid answer, for the person who waits; when nobody listens, the oldest are enough.
@@ -84,6 +73,8 @@ pub struct Flow {
 pub struct Begun {
     pub authorize_url: String,
     pub redirect_uri: String,
+    /// For another machine.
+    pub request: Option<String>,
     /// Where the listener is up.
     pub port: Option<u16>,
     pub expires: Time,
@@ -108,20 +99,20 @@ pub async fn begin(store: Arc<Store>, vault: Arc<Vault>, subject: Subject) -> Re
     let now = Time::now();
 
     let asked = serde_json::json!([authorize.as_str(), client_id, subject.scopes, subject.input(REDIRECT_URI)]).to_string();
-    let pending = vault.get(&subject.id, PENDING)?.and_then(|text| serde_json::from_str::<Pending>(text.expose()).ok());
-    let pending = pending.filter(|pending| pending.asked == asked && pending.expires.duration_since(now) > SignedDuration::from_mins(1));
+    let pending = Pending::load(&vault, &subject.id)?
+        .filter(|pending| pending.asked == asked && pending.expires.duration_since(now) > SignedDuration::from_mins(1));
     let (pending, sockets) = match resume(pending, &target).await {
         Some(resumed) => resumed,
         None => {
             let (redirect_uri, sockets) = place(&target).await;
             let verifier = (method.pkce != Pkce::Off).then(|| PkceCodeChallenge::new_random_sha256().1.secret().clone());
             let state = CsrfToken::new_random_len(32).secret().clone();
-            (Pending { state, verifier, redirect_uri, expires: now + OPEN, asked }, sockets)
+            (Pending { state, verifier, redirect_uri, expires: now + OPEN, asked, handoff: handoff::key() }, sockets)
         }
     };
     let url = authorization_url(&subject, authorize, &client_id, &pending)?;
-    let text = serde_json::to_string(&pending).map(Secret::new).map_err(|error| problem!(Failed, "auth.lock", reason = error))?;
-    vault.put(&subject.id, PENDING, &text)?;
+    pending.save(&vault, &subject.id)?;
+    let request = handoff::request(&pending, &subject.vendor(), url.as_str());
 
     let names_issuer = Arc::new(AtomicBool::new(false));
     if let Some(issuer) = issuer.clone() {
@@ -145,6 +136,7 @@ pub async fn begin(store: Arc<Store>, vault: Arc<Vault>, subject: Subject) -> Re
         path: Url::parse(&pending.redirect_uri).map(|url| url.path().to_owned()).unwrap_or_default(),
         redirect_uri: pending.redirect_uri.clone(),
         verifier: pending.verifier.map(Secret::new),
+        handoff: pending.handoff.map(Secret::new),
         answer: watch::channel(None).0,
         outcome: watch::channel(None).0,
         rejected,
@@ -158,6 +150,7 @@ pub async fn begin(store: Arc<Store>, vault: Arc<Vault>, subject: Subject) -> Re
     Ok(Begun {
         authorize_url: url.into(),
         redirect_uri: pending.redirect_uri,
+        request,
         port,
         expires: pending.expires,
         flow,
@@ -302,7 +295,8 @@ impl Flow {
         let expected = self.expected();
         let now = Time::now();
         let mut first = None;
-        for meaning in paste::read(pasted) {
+        let opened = handoff::open(self.handoff.as_ref().map(Secret::expose), pasted).transpose()?;
+        for meaning in paste::read(opened.as_ref().map_or(pasted, Secret::expose)) {
             let judged = match &meaning {
                 Meaning::Reply(reply) => callback::judge(&expected, reply, now),
                 Meaning::Code(code) => callback::judge_bare(&expected, code, now),
@@ -348,11 +342,10 @@ impl Flow {
     async fn redeem(&self, answer: Answer) -> Result<(), Problem> {
         let (owner, vault) = (self.keeper.subject.id.as_str(), &self.keeper.vault);
         // Spent, whatever comes of it. Another process may have been quicker.
-        let pending = vault.get(owner, PENDING)?.and_then(|text| serde_json::from_str::<Pending>(text.expose()).ok());
-        if pending.is_none_or(|pending| pending.state != self.expected.state) {
+        if Pending::load(vault, owner)?.is_none_or(|pending| pending.state != self.expected.state) {
             return Err(problem!(Usage, "auth.answer.used", vendor = self.expected.vendor));
         }
-        vault.remove(owner, PENDING)?;
+        vault.remove(owner, pending::FIELD)?;
         let code = match answer {
             Answer::Code(code) => code,
             Answer::Refused(problem) => return Err(problem),
@@ -435,7 +428,7 @@ pub fn given(vault: &Vault, owner: &str) -> Result<bool, Problem> {
 /// Takes back what was obtained, because what it was obtained for has changed.
 pub fn forget(store: &Store, vault: &Vault, owner: &str) -> Result<(), Problem> {
     let fields = vault.fields(owner)?;
-    let held: Vec<&String> = fields.iter().filter(|field| *field == tokens::FIELD || *field == PENDING).collect();
+    let held: Vec<&String> = fields.iter().filter(|field| *field == tokens::FIELD || *field == pending::FIELD).collect();
     if held.is_empty() {
         return Ok(());
     }

@@ -4,7 +4,7 @@
 //! - `endpoints`: the server's addresses. `request`, `refusal`: the token endpoint, and what its errors mean.
 //! - `grants`: tokens without a person, by kind of method.
 //! - `tokens`, `keeper`: tokens in the vault; one refresh at a time.
-//! - `consent`, `listener`, `callback`, `paste`, `metadata`: the authorization code flow.
+//! - `consent`, `pending`, `listener`, `callback`, `paste`, `handoff`, `metadata`: the authorization code flow.
 //! - `authorizer`: what goes on a request. `check`: the proof that it works.
 
 mod authorizer;
@@ -14,10 +14,12 @@ pub mod check;
 pub mod consent;
 mod endpoints;
 mod grants;
+mod handoff;
 pub mod keeper;
 mod listener;
 mod metadata;
 mod paste;
+mod pending;
 mod refusal;
 mod request;
 pub mod subject;

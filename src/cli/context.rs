@@ -1,18 +1,14 @@
 //! What every command has: the workspace, how to print, whom to ask, and a runtime for what may touch the network.
 
-use std::cell::OnceCell;
 use std::future::Future;
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
-use std::time::{Duration, Instant};
 
-use tokio::runtime::Runtime;
-
-use super::{Global, ask, output};
-use crate::model::{CancellationToken, Progress, Secret, Sink};
+use super::{Global, output};
+use crate::model::{Secret, Sink};
 use crate::ops::{self, Config, Result, Workspace};
-use crate::words::{clean, number};
+use crate::prompt::{Waiting, ask};
+use crate::words::clean;
 use crate::{problem, t};
 
 pub struct Context {
@@ -23,17 +19,7 @@ pub struct Context {
     /// Whether there is a person to ask.
     pub person: bool,
     passphrase: Option<String>,
-    /// One for the whole command: connections are kept between waits, and end with the runtime that made them.
-    runtime: OnceCell<Runtime>,
-}
-
-impl Drop for Context {
-    fn drop(&mut self) {
-        // A blocking read of standard input may still wait for a line; it must not keep the process.
-        if let Some(runtime) = self.runtime.take() {
-            runtime.shutdown_background();
-        }
-    }
+    waiting: Waiting,
 }
 
 impl Context {
@@ -44,7 +30,7 @@ impl Context {
             yes: global.yes,
             person: ask::possible(),
             passphrase: global.passphrase.clone(),
-            runtime: OnceCell::new(),
+            waiting: Waiting::default(),
         })
     }
 
@@ -96,92 +82,8 @@ impl Context {
 
     /// Runs what may touch the network. Ctrl-C or SIGTERM asks it to stop; a second one ends the process.
     pub fn wait<T, F: Future<Output = Result<T>>>(&self, work: impl FnOnce(Sink) -> F) -> Result<T> {
-        let runtime = match self.runtime.get() {
-            Some(runtime) => runtime,
-            None => {
-                let runtime = super::runtime()?;
-                self.runtime.get_or_init(|| runtime)
-            }
-        };
-        let cancel = CancellationToken::new();
-        let meter = Meter::new(io::stderr().is_terminal() && !self.json);
-        let sink = match &meter {
-            Some(meter) => {
-                let meter = meter.clone();
-                Sink::new(move |progress| meter.show(&progress), cancel.clone())
-            }
-            None => Sink::new(|_| {}, cancel.clone()),
-        };
-        let result = runtime.block_on(async {
-            let watch = tokio::spawn(stop_on_signal(cancel));
-            let result = work(sink).await;
-            watch.abort();
-            result
-        });
-        if let Some(meter) = meter {
-            meter.clear();
-        }
-        result
+        self.waiting.run(!self.json, work)
     }
-}
-
-async fn stop_on_signal(cancel: CancellationToken) {
-    use tokio::signal::unix::{SignalKind, signal};
-    let Ok(mut terminate) = signal(SignalKind::terminate()) else { return };
-    let mut first = true;
-    loop {
-        tokio::select! {
-            heard = tokio::signal::ctrl_c() => if heard.is_err() { return },
-            _ = terminate.recv() => {}
-        }
-        if !first {
-            std::process::exit(1);
-        }
-        first = false;
-        output::remark(&format!("\n{}", t!("cli.stopping")));
-        cancel.cancel();
-    }
-}
-
-/// One line on standard error that says how far it is; redrawn at most ten times a second.
-#[derive(Clone)]
-struct Meter(std::sync::Arc<Mutex<Option<Instant>>>);
-
-impl Meter {
-    fn new(shown: bool) -> Option<Self> {
-        shown.then(|| Self(std::sync::Arc::default()))
-    }
-
-    fn show(&self, progress: &Progress) {
-        let mut last = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if last.is_some_and(|last| last.elapsed() < Duration::from_millis(100)) {
-            return;
-        }
-        *last = Some(Instant::now());
-        let _ = write!(io::stderr().lock(), "\r\u{1b}[K{}", progress_line(progress));
-    }
-
-    fn clear(&self) {
-        if self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner).is_some() {
-            let _ = write!(io::stderr().lock(), "\r\u{1b}[K");
-        }
-    }
-}
-
-fn progress_line(progress: &Progress) -> String {
-    let mut parts = vec![clean::line(&progress.doing, 60)];
-    match progress.total {
-        Some(total) => parts.push(t!("cli.progress.of", n = number(progress.records), total = number(total))),
-        None if progress.records > 0 => parts.push(t!("cli.progress.records", n = number(progress.records))),
-        None => {}
-    }
-    if progress.rate >= 1.0 {
-        parts.push(t!("cli.progress.rate", n = number(progress.rate as u64)));
-    }
-    if let Some(seconds) = progress.seconds_left {
-        parts.push(t!("cli.progress.left", n = number(seconds)));
-    }
-    parts.join(" · ")
 }
 
 /// The workspace that flag, environment or XDG directory name, with its configuration.
@@ -251,11 +153,5 @@ mod tests {
         let live: String = text.lines().map(|line| line.strip_prefix("#: ").unwrap_or(line)).fold(String::new(), |all, line| all + line + "\n");
         let config: Config = parse_toml(&live, "config.example.toml").unwrap();
         assert!(config.theme.is_some() && config.mouse.is_some() && config.deactivate_share == Some(30) && !config.keys.is_empty());
-    }
-
-    #[test]
-    fn progress_is_one_line() {
-        let progress = Progress { doing: "reading page 3".into(), records: 1200, pages: 3, total: Some(2500), rate: 412.0, seconds_left: Some(4) };
-        assert_eq!(progress_line(&progress), "reading page 3 · 1,200 of 2,500 · 412/s · 4 s left");
     }
 }

@@ -8,9 +8,10 @@ use indexmap::IndexMap;
 use serde_json::json;
 
 use super::output::{self, Table, Tone, cell};
-use super::{Context, args, ask, connector, context, labels};
+use super::{Context, args, connector, context, labels};
 use crate::model::{self, CredentialDraft, Input, Problem, Secret, Severity, TestOutcome, Time};
 use crate::ops::{Result, connectors, credentials};
+use crate::prompt::{ask, credential as prompt};
 use crate::words::clean;
 use crate::{problem, t};
 
@@ -359,7 +360,7 @@ fn walk(context: &Context, connector: &model::Connector, mut draft: CredentialDr
         return Err(problem);
     }
     if credentials::needs_consent(ws, &draft)? {
-        consent(context, &draft, given.no_browser)?;
+        context.wait(async |sink| prompt::consent(ws, &draft, context.person, !given.no_browser, &sink).await)?;
     }
     let outcome = if given.no_test { None } else { Some(context.wait(async |sink| credentials::draft_test(ws, &draft.id, &sink).await)?) };
     if let Some(outcome) = outcome.as_ref().filter(|outcome| !outcome.ok && !given.save_anyway) {
@@ -433,105 +434,12 @@ fn fill(
         let has = if input.secret { kept || secrets.contains_key(&input.key) } else { draft.settings.get(&input.key).is_some_and(|v| !v.is_empty()) };
         let answered = secrets.contains_key(&input.key) || given.set.iter().any(|(key, _)| *key == input.key);
         if person && !answered && (!has || (renewing && input.secret)) {
-            question(input, kept, draft, &mut secrets)?;
+            prompt::question(input, kept, draft, &mut secrets)?;
         } else if !has && !input.optional && input.default.is_none() {
             missing.push(if input.secret { format!("--set {0}=env:NAME", input.key) } else { format!("--set {0}=…", input.key) });
         }
     }
     if missing.is_empty() { Ok(secrets.into_iter().collect()) } else { Err(problem!(Usage, "cli.credential.missing", flags = missing.join(" "))) }
-}
-
-/// Asks for one input until the answer fits, or is left out where that is allowed.
-fn question(input: &Input, kept: bool, draft: &mut CredentialDraft, secrets: &mut IndexMap<String, Secret>) -> Result<()> {
-    if !input.help.is_empty() {
-        output::remark(&format!("  {}", clean::line(&input.help, 300)));
-    }
-    let label = if input.optional { t!("cli.credential.optional", label = input.label) } else { input.label.clone() };
-    loop {
-        let skippable = input.optional || kept;
-        let wrong = if input.secret {
-            let question = if kept { t!("cli.credential.keep", label = label) } else { label.clone() };
-            let value = ask::secret(&question)?;
-            if value.is_empty() && skippable {
-                return Ok(());
-            }
-            match connectors::check_input(input, value.expose()) {
-                None if !value.is_empty() => {
-                    output::remark(&t!("cli.credential.taken", n = value.chars()));
-                    secrets.insert(input.key.clone(), value);
-                    return Ok(());
-                }
-                found => found,
-            }
-        } else {
-            let shown = match input.options.as_slice() {
-                [] => label.clone(),
-                options => format!("{label} ({})", options.join(", ")),
-            };
-            let value = connectors::tidy_input(input, &ask::text(&shown, input.default.as_deref())?);
-            if value.is_empty() && skippable {
-                return Ok(());
-            }
-            match connectors::check_input(input, &value) {
-                None if !value.is_empty() => {
-                    draft.settings.insert(input.key.clone(), value);
-                    return Ok(());
-                }
-                found => found,
-            }
-        };
-        let wrong = wrong.map_or_else(|| t!("cli.credential.empty").to_owned(), |finding| finding.problem.why);
-        output::remark(&format!("  ✗ {}", clean::line(&wrong, 300)));
-    }
-}
-
-/// Shows where to consent and waits for the answer on loopback or, where there is a terminal, pasted.
-fn consent(context: &Context, draft: &CredentialDraft, no_browser: bool) -> Result<()> {
-    let ws = &context.ws;
-    context.wait(async |sink| {
-        let consent = credentials::consent_begin(ws, &draft.id).await?;
-        let view = &consent.view;
-        // Whole and on a line of its own, so that it can be copied; it was made here and holds nothing but what a URL may.
-        output::remark(&format!("{}\n\n  {}\n", t!("cli.consent.open"), clean::line(&view.authorize_url, 16_384)));
-        if let Some(line) = &view.ssh_line {
-            output::remark(&format!("{}\n\n  {}\n", t!("cli.consent.ssh"), clean::line(line, 300)));
-        }
-        if !no_browser && view.browser_here && credentials::open_browser(&view.authorize_url).is_err() {
-            output::remark(t!("cli.consent.no_browser"));
-        }
-        if !view.listening && !context.person {
-            return Err(problem!(PersonMustAct, "cli.consent.unreachable"));
-        }
-        // Held until the consent is over, whoever answered.
-        let _terminal = if context.person { Some(ask::pasting()?) } else { None };
-        let pasted = async {
-            if !context.person {
-                return std::future::pending::<Result<()>>().await;
-            }
-            output::remark(t!("cli.consent.paste"));
-            loop {
-                match tokio::task::spawn_blocking(ask::pasted).await {
-                    Ok(Some(line)) => {
-                        if !line.trim().is_empty() {
-                            output::remark(&t!("cli.credential.taken", n = line.trim().chars().count()));
-                            match consent.offer(line.trim()) {
-                                Ok(()) => return std::future::pending().await,
-                                Err(problem) => output::failure(&problem, false),
-                            }
-                        }
-                    }
-                    // Standard input has ended; the browser may still answer.
-                    _ => return std::future::pending().await,
-                }
-            }
-        };
-        tokio::select! {
-            finished = consent.finish(ws, &sink) => finished?,
-            failed = pasted => failed?,
-        }
-        output::remark(t!("cli.consent.given"));
-        Ok(())
-    })
 }
 
 #[cfg(test)]

@@ -3,7 +3,6 @@
 //! [`start`] reads the arguments. What needs no command tree (`intertie` alone, `--version`) does not build one.
 
 mod args;
-mod ask;
 mod connector;
 mod context;
 mod credential;
@@ -156,12 +155,6 @@ fn explained(arguments: &[OsString]) -> Option<Vec<OsString>> {
     let [program, first, rest @ ..] = arguments else { return None };
     let words = rest.iter().filter(|word| *word != "help").cloned();
     (first == "help").then(|| std::iter::once(program.clone()).chain(words).chain(["--help".into()]).collect())
-}
-
-/// A runtime for work that may touch the network.
-pub fn runtime() -> Result<tokio::runtime::Runtime> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
-    runtime.map_err(|error| problem!(Failed, "cli.runtime", reason = error))
 }
 
 /// Prints a failure of the front end that `main` chose, and gives its exit code.

@@ -10,11 +10,10 @@ use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
 use crate::model::{Problem, Time};
 use crate::ops::Result;
+pub use crate::prompt::say::remark;
+use crate::prompt::say::{self, LONGEST, coloured};
 use crate::words::clean;
 use crate::{problem, t};
-
-/// A cell longer than this is cut even where there is no terminal.
-const LONGEST: usize = 300;
 
 /// Prints text and a line break on standard output. A reader that has gone away is not a failure.
 pub fn line(text: &str) -> Result<()> {
@@ -28,11 +27,6 @@ pub fn raw(text: &str) -> Result<()> {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(problem!(Failed, "cli.output", reason = error)),
         _ => Ok(()),
     }
-}
-
-/// Prints a remark on standard error; where that is closed there is nobody to tell.
-pub fn remark(text: &str) {
-    let _ = writeln!(io::stderr().lock(), "{text}");
 }
 
 /// Standard output as a writer that remembers whether its reader went away.
@@ -134,15 +128,7 @@ pub fn failure(problem: &Problem, as_json: bool) {
             return;
         }
     }
-    let bad = if coloured(io::stderr().is_terminal()) { ("\u{1b}[31m", "\u{1b}[0m") } else { ("", "") };
-    let what = clean::line(&problem.what, LONGEST);
-    let what = match &problem.code {
-        Some(code) if !what.contains(code.as_str()) => format!("{what} ({})", clean::line(code, 80)),
-        _ => what,
-    };
-    remark(&format!("{}✗{} {what}", bad.0, bad.1));
-    remark(&format!("  {}", t!("cli.why", text = clean::line(&problem.why, 4 * LONGEST))));
-    remark(&format!("  {}", t!("cli.next", text = clean::line(&problem.next_step, 4 * LONGEST))));
+    say::failure(problem);
 }
 
 /// Prints a finding: how bad it is and where, then what, why and what to do.
@@ -153,12 +139,6 @@ pub fn finding((severity, tone): (&str, Tone), place: &str, problem: &Problem) -
     line(&format!("{severity} {}: {what}", clean::line(place, LONGEST)))?;
     line(&format!("  {}", t!("cli.why", text = clean::line(&problem.why, 4 * LONGEST))))?;
     line(&format!("  {}", t!("cli.next", text = clean::line(&problem.next_step, 4 * LONGEST))))
-}
-
-/// Whether to use colour, for an output that is a terminal or not (<https://no-color.org>).
-fn coloured(terminal: bool) -> bool {
-    let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-    terminal && !set("NO_COLOR") && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
 }
 
 /// What a cell means; carried by its words, too.

@@ -40,7 +40,7 @@ pub fn run(context: &Context, command: Vault) -> Result<u8> {
             context.unlock()?;
             let passphrase = match (with_passphrase, new_passphrase) {
                 (false, _) => None,
-                (true, Some(reference)) => Some(super::ask::secret_by_reference("new-passphrase", &reference)?),
+                (true, Some(reference)) => Some(crate::prompt::ask::secret_by_reference("new-passphrase", &reference)?),
                 (true, None) => Some(context.asked_passphrase()?),
             };
             ops::vault::rekey(ws, passphrase)?;

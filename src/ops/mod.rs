@@ -7,6 +7,7 @@
 pub mod answers;
 pub mod authorize;
 pub mod connectors;
+pub mod consent;
 pub mod console;
 pub mod credentials;
 pub mod data;

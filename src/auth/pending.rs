@@ -1,0 +1,35 @@
+//! An open consent, as it is kept in the vault: whoever takes it up again after a lost connection finds here what the answer has to fit.
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::{Problem, Secret, Time};
+use crate::problem;
+use crate::vault::Vault;
+
+/// The vault's field for it.
+pub const FIELD: &str = "consent";
+
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Pending {
+    pub state: String,
+    pub verifier: Option<String>,
+    pub redirect_uri: String,
+    pub expires: Time,
+    /// What was asked; a changed draft asks anew.
+    pub asked: String,
+    /// The secret half of the one-time key that an answer from another machine is sealed to; see `handoff`.
+    #[serde(default)]
+    pub handoff: Option<String>,
+}
+
+impl Pending {
+    /// What is there and can be read.
+    pub fn load(vault: &Vault, owner: &str) -> Result<Option<Self>, Problem> {
+        Ok(vault.get(owner, FIELD)?.and_then(|text| serde_json::from_str(text.expose()).ok()))
+    }
+
+    pub fn save(&self, vault: &Vault, owner: &str) -> Result<(), Problem> {
+        let text = serde_json::to_string(self).map(Secret::new).map_err(|error| problem!(Failed, "auth.lock", reason = error))?;
+        vault.put(owner, FIELD, &text)
+    }
+}

@@ -1,0 +1,106 @@
+//! Consent: what a person needs to see, and the wait for the answer.
+
+use std::sync::Arc;
+
+use super::credentials::draft::{as_credential, kept, refuse_errors};
+use super::credentials::method_of;
+use super::{Result, Workspace};
+use crate::auth::{browser, consent, subject};
+use crate::model::{AuthKind, Connector, CredentialDraft, Loopback, Sink, Time};
+
+/// What the person needs to see to give consent.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct ConsentView {
+    pub authorize_url: String,
+    pub redirect_uri: String,
+    /// The tunnel for this host, when in an SSH session: `ssh -L 53417:127.0.0.1:53417 ada@admin01`.
+    pub ssh_line: Option<String>,
+    /// Whether a browser can probably be opened here.
+    pub browser_here: bool,
+    /// Whether the loopback listener is up; when not, the answer has to be pasted.
+    pub listening: bool,
+    /// The route without a redirect (RFC 8628), where the method has it: it runs beside the others.
+    pub device: Option<DeviceView>,
+    /// For `intertie authorize REQUEST` on another machine; holds no secret. `None` for a method without a redirect.
+    pub request: Option<String>,
+    pub expires: Time,
+}
+
+/// A code that a person types elsewhere (RFC 8628 §3.2).
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct DeviceView {
+    pub user_code: String,
+    pub verification_uri: String,
+    /// With the code in it, for a QR code or a link. The person still compares the code (RFC 8628 §5.4).
+    pub verification_uri_complete: Option<String>,
+    pub expires: Time,
+}
+
+/// A consent under way: a loopback listener and a pasted answer race; the first valid one wins. Dropping it stops the listener.
+pub struct Consent {
+    pub view: ConsentView,
+    begun: consent::Begun,
+}
+
+impl Consent {
+    /// Offers pasted text: the whole redirected URL, its query, or a bare code. An invalid answer says what is wrong with it and leaves
+    /// the wait as it was. A refusal is a valid answer: `finish` tells it.
+    pub fn offer(&self, pasted: &str) -> Result<()> {
+        self.begun.offer(pasted)
+    }
+
+    /// Waits for the first valid answer, redeems it, and keeps the tokens in the vault under the draft's id. Requests that are no valid
+    /// answer are reported to the sink, and the wait goes on.
+    pub async fn finish(&self, ws: &Workspace, sink: &Sink) -> Result<()> {
+        let _ = ws;
+        self.begun.finish(sink).await
+    }
+}
+
+/// The redirect URI to register at the vendor for this draft, where its method sends a person to a browser. `any_port`: the vendor accepts
+/// every port on it (RFC 8252 §7.3).
+#[must_use]
+pub fn redirect_uri(connector: &Connector, draft: &CredentialDraft) -> Option<RedirectUri> {
+    let method = connector.auth.get(&draft.method).filter(|method| method.kind == AuthKind::OAuth2Code)?;
+    let setting = draft.settings.get(subject::REDIRECT_URI).map(String::as_str).filter(|uri| !uri.is_empty());
+    let any_port = setting.is_none() && method.redirect.loopback == Loopback::AnyPort && method.redirect.port.is_none();
+    Some(RedirectUri { uri: consent::registered(&method.redirect, setting), any_port })
+}
+
+/// What has to be registered at the vendor.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct RedirectUri {
+    pub uri: String,
+    pub any_port: bool,
+}
+
+/// Whether this draft's method needs a person's consent before it can be tested: it does until consent was given.
+pub fn needs_consent(ws: &Workspace, draft: &CredentialDraft) -> Result<bool> {
+    let connector = ws.catalog().get(&draft.connector)?;
+    Ok(method_of(&connector, &draft.method)?.kind.needs_consent() && !consent::given(ws.vault(), &draft.id)?)
+}
+
+/// Starts listening and makes the authorization URL (state, PKCE). Nothing is opened. A consent of the same draft that was begun in the
+/// last minutes and lost is taken up again: its address and its answers stay valid.
+pub async fn consent_begin(ws: &Workspace, draft: &str) -> Result<Consent> {
+    let kept = kept(ws, draft)?;
+    refuse_errors(ws, &kept.draft)?;
+    let subject = subject::Subject::load(ws.vault(), ws.catalog(), &as_credential(ws, &kept, draft))?;
+    let begun = consent::begin(Arc::clone(ws.store()?), Arc::clone(ws.vault()), subject).await?;
+    let view = ConsentView {
+        authorize_url: begun.authorize_url.clone(),
+        redirect_uri: begun.redirect_uri.clone(),
+        ssh_line: begun.port.and_then(browser::ssh_line),
+        browser_here: browser::here(),
+        listening: begun.port.is_some(),
+        device: None,
+        request: begun.request.clone(),
+        expires: begun.expires,
+    };
+    Ok(Consent { view, begun })
+}
+
+/// Opens the person's browser (`$BROWSER` first). `Err` says that none could be opened.
+pub fn open_browser(url: &str) -> Result<()> {
+    browser::open(url)
+}

@@ -1,0 +1,266 @@
+//! Drafts: saved as typed, checked, thrown away.
+
+use super::{LONGEST_NAME, method_of, name_problem};
+use crate::auth::keeper::Lock;
+use crate::auth::{consent, subject};
+use crate::catalog::{addresses, input};
+use crate::model::{Credential, CredentialDraft, CredentialStatus, Finding, Problem, Secret, Severity, Time};
+use crate::ops::{Result, Workspace};
+use crate::store::credentials::{KeptDraft, Standing};
+use crate::store::id;
+use crate::words::clean;
+use crate::{problem, t};
+
+/// Starts a draft; the connector's default method when none is named. Defaults of inputs are filled in.
+pub fn draft_new(ws: &Workspace, connector: &str, method: Option<&str>) -> Result<CredentialDraft> {
+    let connector = ws.catalog().get(connector)?;
+    let method = match method {
+        Some(method) => method.to_owned(),
+        None => match connector.default_auth() {
+            Some((method, _)) => method.to_owned(),
+            None => return Err(problem!(Usage, "credential.no_auth", connector = clean::line(&connector.name, 80))),
+        },
+    };
+    let how = method_of(&connector, &method)?;
+    let settings = connector
+        .inputs_for(&method)
+        .into_iter()
+        .filter(|one| !one.secret)
+        .filter_map(|one| Some((one.key.clone(), one.default.clone().filter(|default| !default.is_empty())?)))
+        .collect();
+    let draft = CredentialDraft {
+        id: id::fresh("draft"),
+        name: free_name(ws, &connector.name)?,
+        connector: connector.id.clone(),
+        // Templates among them are filled in when they are asked for.
+        scopes: how.scopes.default.clone(),
+        method,
+        settings,
+        ..CredentialDraft::default()
+    };
+    ws.store()?.add_credential_draft(&KeptDraft { draft: draft.clone(), standing: Standing::default() })?;
+    Ok(draft)
+}
+
+/// The connector's name, with a number where it is taken.
+fn free_name(ws: &Workspace, name: &str) -> Result<String> {
+    let base: String = name.chars().take(LONGEST_NAME - 8).collect();
+    let mut name = base.clone();
+    let mut number = 1u32;
+    let drafts = drafts(ws)?;
+    while ws.store()?.credential(&name)?.is_some() || drafts.iter().any(|draft| draft.name == name) {
+        number += 1;
+        name = format!("{base} {number}");
+    }
+    Ok(name)
+}
+
+/// Drafts left half-way, newest first.
+pub fn drafts(ws: &Workspace) -> Result<Vec<CredentialDraft>> {
+    Ok(ws.store()?.credential_drafts()?.into_iter().map(|kept| kept.draft).collect())
+}
+
+pub fn draft_get(ws: &Workspace, id: &str) -> Result<CredentialDraft> {
+    Ok(kept(ws, id)?.draft)
+}
+
+pub(in crate::ops) fn kept(ws: &Workspace, id: &str) -> Result<KeptDraft> {
+    ws.store()?.credential_draft(id)?.ok_or_else(|| no_draft(id))
+}
+
+fn no_draft(id: &str) -> Problem {
+    problem!(Usage, "core.not_found", noun = t!("credential.noun.draft"), name = clean::line(id, 80))
+}
+
+/// Saves what was typed, right or wrong. The secrets that the draft has are left as they are; what was obtained or tested with other values
+/// is forgotten.
+pub fn draft_save(ws: &Workspace, draft: &CredentialDraft) -> Result<()> {
+    let stale = ws.store()?.change_credential_draft(&draft.id, |kept| {
+        let before = std::mem::replace(&mut kept.draft, draft.clone());
+        kept.draft.secrets.clone_from(&before.secrets);
+        kept.draft.replaces.clone_from(&before.replaces);
+        let same = before.method == draft.method && before.connector == draft.connector;
+        let stale = !same || tidied(ws, &before) != tidied(ws, draft) || before.scopes != draft.scopes;
+        if stale {
+            kept.standing.status = None;
+            kept.standing.tested = None;
+            kept.standing.last_test = None;
+        }
+        stale
+    })?;
+    match stale {
+        None => Err(no_draft(&draft.id)),
+        Some(true) => consent::forget(ws.store()?, ws.vault(), &draft.id),
+        Some(false) => Ok(()),
+    }
+}
+
+/// Settings as they are meant, so that a blank typed and taken away costs no consent.
+pub(in crate::ops) fn tidied(ws: &Workspace, draft: &CredentialDraft) -> indexmap::IndexMap<String, String> {
+    let connector = ws.catalog().get(&draft.connector).ok();
+    let inputs = connector.as_ref().map(|connector| connector.inputs_for(&draft.method)).unwrap_or_default();
+    let mut settings: indexmap::IndexMap<String, String> = draft
+        .settings
+        .iter()
+        .map(|(key, value)| {
+            let value = inputs.iter().find(|one| one.key == *key).map_or_else(|| value.trim().to_owned(), |one| input::tidy(one, value));
+            (key.clone(), value)
+        })
+        .filter(|(_, value)| !value.is_empty())
+        .collect();
+    settings.sort_unstable_keys();
+    settings
+}
+
+/// Keeps a secret of a draft in the vault and notes its key in the draft. An empty secret removes it. Line breaks and blanks that came with
+/// pasting are taken away.
+pub fn draft_secret(ws: &Workspace, id: &str, key: &str, value: Secret) -> Result<CredentialDraft> {
+    let draft = draft_get(ws, id)?;
+    let connector = ws.catalog().get(&draft.connector)?;
+    let inputs = connector.inputs_for(&draft.method);
+    let Some(one) = inputs.iter().find(|one| one.key == key && one.secret) else {
+        let known: Vec<&str> = inputs.iter().filter(|one| one.secret).map(|one| one.key.as_str()).collect();
+        let connector = clean::line(&connector.name, 80);
+        return Err(problem!(
+            Usage,
+            "credential.not_secret",
+            key = clean::line(key, 80),
+            connector = connector,
+            known = clean::line(&known.join(", "), 200)
+        ));
+    };
+    let value = Secret::new(input::tidy(one, &unwrapped(value.expose())));
+    if value.is_empty() {
+        if ws.vault().fields(id)?.iter().any(|field| field == key) {
+            ws.vault().remove(id, key)?;
+        }
+    } else {
+        ws.vault().put(id, key, &value)?;
+    }
+    let kind = connector.auth.get(&draft.method).map(|method| method.kind);
+    if kind.is_some_and(|kind| kind.has_token() && !kind.needs_consent()) {
+        // A token of the old secret would hide that the new one is wrong.
+        consent::forget(ws.store()?, ws.vault(), id)?;
+    }
+    let changed = ws.store()?.change_credential_draft(id, |kept| {
+        kept.draft.secrets.retain(|known| known != key);
+        if !value.is_empty() {
+            kept.draft.secrets.push(key.to_owned());
+        }
+        kept.standing.status = None;
+        kept.standing.tested = None;
+        kept.standing.last_test = None;
+        kept.draft.clone()
+    })?;
+    changed.ok_or_else(|| no_draft(id))
+}
+
+/// Keeps a reference in place of a secret: the value stays where it is and is read each time. An empty text removes it.
+pub fn draft_reference(ws: &Workspace, id: &str, key: &str, reference: &str) -> Result<CredentialDraft> {
+    let _ = (ws, id, key, reference);
+    todo!()
+}
+
+/// A secret that a terminal or mail wrapped is one word again. A PEM block keeps its lines.
+fn unwrapped(value: &str) -> zeroize::Zeroizing<String> {
+    let value = value.trim_matches(|c: char| c.is_whitespace() || matches!(c, '\u{feff}' | '\u{200b}'));
+    zeroize::Zeroizing::new(if value.starts_with("-----BEGIN") { value.to_owned() } else { value.split(['\n', '\r']).map(str::trim).collect() })
+}
+
+/// Forgets a draft and its secrets.
+pub fn draft_discard(ws: &Workspace, id: &str) -> Result<()> {
+    kept(ws, id)?;
+    ws.vault().forget(id)?;
+    Lock::remove(ws.store()?, id);
+    Ok(ws.store()?.delete_credential_draft(id)?)
+}
+
+/// What is missing or wrong; `place` is `input.KEY`, `name` or `scopes`.
+pub fn draft_check(ws: &Workspace, draft: &CredentialDraft) -> Result<Vec<Finding>> {
+    let connector = ws.catalog().get(&draft.connector)?;
+    method_of(&connector, &draft.method)?;
+    let inputs = connector.inputs_for(&draft.method);
+    let mut findings = Vec::new();
+    let mut error = |place: String, problem| findings.push(Finding { severity: Severity::Error, place, problem });
+    if let Some(problem) = name_problem(ws, &draft.name, draft.replaces.as_deref())? {
+        error("name".to_owned(), problem);
+    }
+    for (key, value) in draft.settings.iter().filter(|(_, value)| !value.trim().is_empty()) {
+        let place = || format!("input.{key}");
+        match inputs.iter().find(|one| one.key == *key) {
+            Some(one) if one.secret => {
+                error(place(), problem!(Usage, "credential.secret_as_setting", label = clean::line(&one.label, 80), key = clean::line(key, 80)));
+            }
+            Some(_) => {}
+            None if addresses::SETTINGS.contains(&key.as_str()) || key == subject::ISSUER => {
+                if let Err(problem) = addresses::check(key, value) {
+                    error(place(), problem);
+                }
+            }
+            None if key == subject::REDIRECT_URI => {
+                if let Err(reason) = url::Url::parse(value.trim()) {
+                    error(place(), problem!(Usage, "auth.redirect_uri", address = clean::line(value, 150), reason = reason));
+                }
+            }
+            None => {
+                let known: Vec<&str> = inputs.iter().filter(|one| !one.secret).map(|one| one.key.as_str()).chain(addresses::SETTINGS).collect();
+                let connector = clean::line(&connector.name, 80);
+                let known = clean::line(&known.join(", "), 200);
+                error(place(), problem!(Usage, "credential.unknown_setting", key = clean::line(key, 80), connector = connector, known = known));
+            }
+        }
+    }
+    // What a draft takes from the credential that it renews is under its own id already.
+    let kept = kept(ws, &draft.id).map(|kept| kept.draft.secrets).unwrap_or_default();
+    for one in &inputs {
+        let found = if one.secret {
+            let value = if kept.contains(&one.key) { ws.vault().get(&draft.id, &one.key)? } else { None };
+            input::check(one, value.as_ref().map_or("", Secret::expose))
+        } else {
+            let value = draft.settings.get(&one.key).map_or_else(String::new, |value| input::tidy(one, value));
+            input::check(one, &value)
+        };
+        findings.extend(found);
+    }
+    for scope in draft.scopes.iter().filter(|scope| crate::catalog::template::is_plain(scope)) {
+        // %x21 / %x23-5B / %x5D-7E
+        if scope.is_empty() || !scope.bytes().all(|b| b.is_ascii_graphic() && b != b'"' && b != b'\\') {
+            let problem = problem!(Usage, "credential.scope_wrong", scope = clean::line(scope, 80));
+            findings.push(Finding { severity: Severity::Error, place: "scopes".to_owned(), problem });
+        }
+    }
+    Ok(findings)
+}
+
+/// The first error of a draft, apart from its name: requests can be made under any name.
+pub(in crate::ops) fn refuse_errors(ws: &Workspace, draft: &CredentialDraft) -> Result<()> {
+    let found = draft_check(ws, draft)?.into_iter().find(|finding| finding.severity == Severity::Error && finding.place != "name");
+    found.map_or(Ok(()), |finding| Err(finding.problem))
+}
+
+/// The credential that a draft would be, under an identifier that says where its secrets are.
+pub(in crate::ops) fn as_credential(ws: &Workspace, kept: &KeptDraft, id: &str) -> Credential {
+    let draft = &kept.draft;
+    let mut credential = Credential {
+        id: id.to_owned(),
+        name: draft.name.trim().to_owned(),
+        connector: draft.connector.clone(),
+        method: draft.method.clone(),
+        settings: tidied(ws, draft),
+        secrets: draft.secrets.clone(),
+        references: draft.references.clone(),
+        found: indexmap::IndexMap::new(),
+        scopes: draft.scopes.clone(),
+        granted: Vec::new(),
+        status: CredentialStatus::Untested,
+        access_expires: None,
+        refresh_expires: None,
+        refreshes: false,
+        secret_expires: None,
+        created: Time::now(),
+        tested: None,
+        last_test: None,
+    };
+    kept.standing.clone().give_to(&mut credential);
+    credential
+}

@@ -1,0 +1,108 @@
+//! From a draft to a credential, and back to a draft to renew it.
+
+use super::draft::{as_credential, draft_check, kept};
+use super::{get, name_problem, taken};
+use crate::auth::consent;
+use crate::auth::keeper::Lock;
+use crate::catalog::addresses;
+use crate::catalog::template::Context;
+use crate::model::{Connector, Credential, CredentialDraft, CredentialStatus, Severity};
+use crate::ops::consent::needs_consent;
+use crate::ops::{Result, Workspace};
+use crate::store::credentials::{KeptDraft, Standing};
+use crate::store::id;
+use crate::words::clean;
+
+/// Makes the draft a credential (or replaces the one that it renews). Refused while `draft_check` finds errors; an untested or failing
+/// draft may be saved and says so in its status.
+pub fn draft_finish(ws: &Workspace, draft: &str) -> Result<Credential> {
+    let kept = kept(ws, draft)?;
+    if let Some(finding) = draft_check(ws, &kept.draft)?.into_iter().find(|finding| finding.severity == Severity::Error) {
+        return Err(finding.problem);
+    }
+    let connector = ws.catalog().get(&kept.draft.connector)?;
+    let inputs = connector.inputs_for(&kept.draft.method);
+    let replaced = match kept.draft.replaces.as_deref() {
+        Some(id) => ws.store()?.credential(id)?,
+        None => None,
+    };
+    let owner = replaced.as_ref().map_or_else(|| id::fresh("cred"), |old| old.id.clone());
+    let mut credential = as_credential(ws, &kept, &owner);
+    // Secrets of a method that was tried and left are not taken along.
+    credential.secrets.retain(|key| inputs.iter().any(|one| one.secret && one.key == *key));
+    if let Some(old) = &replaced {
+        credential.created = old.created;
+    }
+    if needs_consent(ws, &kept.draft)? {
+        credential.status = CredentialStatus::NeedsConsent;
+    }
+    if name_problem(ws, &credential.name, Some(&owner))?.is_some() {
+        return Err(taken(&credential.name));
+    }
+    credential.scopes = asked_scopes(&connector, &credential);
+    let vault = ws.vault();
+    // A refresh of the old tokens must not end after the new ones are in place.
+    let _lock = match &replaced {
+        Some(_) => Some(Lock::take_now(ws.store()?, &owner, &clean::line(&connector.name, 80))?),
+        None => None,
+    };
+    // The secrets first: a credential without them would be worse than secrets without a credential.
+    if !vault.fields(draft)?.is_empty() {
+        vault.copy(draft, &owner)?;
+    }
+    if !ws.store()?.save_credential(&credential, Some(draft))? {
+        if replaced.is_none() {
+            vault.forget(&owner)?;
+        }
+        return Err(taken(&credential.name));
+    }
+    let wanted = |field: &String| credential.secrets.contains(field) || consent::is_token(field);
+    let own = vault.fields(draft)?;
+    for field in vault.fields(&owner)? {
+        if !wanted(&field) || !own.contains(&field) {
+            vault.remove(&owner, &field)?;
+        }
+    }
+    vault.forget(draft)?;
+    Lock::remove(ws.store()?, draft);
+    Ok(credential)
+}
+
+/// The scopes with their templates filled in: what people see is what is asked for.
+fn asked_scopes(connector: &Connector, credential: &Credential) -> Vec<String> {
+    let Some(method) = connector.auth.get(&credential.method) else { return credential.scopes.clone() };
+    let context = Context::new(connector, &credential.method, &credential.settings, &credential.found);
+    // One that needs what is not known here stays a template, and is filled in when it is asked for.
+    addresses::scopes(method, &credential.scopes, &context).unwrap_or_else(|_| credential.scopes.clone())
+}
+
+/// A draft that renews (or edits) this credential; integrations keep it. Its settings and secrets are there already; consent is given anew.
+pub fn renew(ws: &Workspace, name: &str) -> Result<CredentialDraft> {
+    let credential = get(ws, name)?;
+    // Default scopes follow the inputs again; chosen ones stay.
+    let connector = ws.catalog().get(&credential.connector)?;
+    let defaults = connector.auth.get(&credential.method).map(|method| method.scopes.default.clone()).unwrap_or_default();
+    let as_default = asked_scopes(&connector, &Credential { scopes: defaults.clone(), ..credential.clone() });
+    let draft = CredentialDraft {
+        id: id::fresh("draft"),
+        name: credential.name.clone(),
+        connector: credential.connector.clone(),
+        method: credential.method.clone(),
+        settings: credential.settings.clone(),
+        secrets: credential.secrets.clone(),
+        references: credential.references.clone(),
+        scopes: if credential.scopes == as_default { defaults } else { credential.scopes.clone() },
+        step: String::new(),
+        replaces: Some(credential.id.clone()),
+    };
+    let vault = ws.vault();
+    if !vault.fields(&credential.id)?.is_empty() {
+        vault.copy(&credential.id, &draft.id)?;
+        for field in vault.fields(&draft.id)?.iter().filter(|field| consent::is_token(field)) {
+            vault.remove(&draft.id, field)?;
+        }
+    }
+    let standing = Standing { secret_expires: credential.secret_expires, ..Standing::default() };
+    ws.store()?.add_credential_draft(&KeptDraft { draft: draft.clone(), standing })?;
+    Ok(draft)
+}

@@ -1,0 +1,33 @@
+//! The test: a token where the method needs one, and the connector's own harmless request.
+
+use super::draft::{as_credential, kept, refuse_errors};
+use super::get;
+use crate::auth::check;
+use crate::model::{Credential, Sink, TestOutcome};
+use crate::ops::{Result, Workspace};
+
+/// Obtains a token where the method needs one, and makes the connector's test request. A failed test is `Ok` with `ok: false`.
+pub async fn draft_test(ws: &Workspace, draft: &str, sink: &Sink) -> Result<TestOutcome> {
+    refuse_errors(ws, &kept(ws, draft)?.draft)?;
+    tested(ws, || Ok(as_credential(ws, &kept(ws, draft)?, draft)), sink).await
+}
+
+/// Tests a saved credential and keeps the outcome and the status.
+pub async fn test(ws: &Workspace, name: &str, sink: &Sink) -> Result<TestOutcome> {
+    tested(ws, || get(ws, name), sink).await
+}
+
+/// `read` is asked again once there is a token: what its response brought belongs to the test request.
+async fn tested(ws: &Workspace, read: impl Fn() -> Result<Credential>, sink: &Sink) -> Result<TestOutcome> {
+    let link = || -> Result<check::Link> { check::link(ws.store()?, ws.vault(), ws.catalog(), &read()?) };
+    let check::Tested { outcome, status } = match check::obtain(&link()?, sink).await? {
+        Some(failed) => failed,
+        None => check::run(&link()?, sink).await?,
+    };
+    ws.store()?.note_standing(&read()?.id, |standing| {
+        standing.status = Some(status);
+        standing.tested = Some(outcome.at);
+        standing.last_test = Some(outcome.clone());
+    })?;
+    Ok(outcome)
+}

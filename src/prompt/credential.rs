@@ -1,0 +1,101 @@
+//! The credential wizard's questions, one line each.
+
+use indexmap::IndexMap;
+
+use super::{ask, say};
+use crate::model::{CredentialDraft, Input, Secret, Sink};
+use crate::ops::{Result, Workspace, connectors, credentials};
+use crate::words::clean;
+use crate::{problem, t};
+
+/// Asks for one input until the answer fits, or is left out where that is allowed.
+pub fn question(input: &Input, kept: bool, draft: &mut CredentialDraft, secrets: &mut IndexMap<String, Secret>) -> Result<()> {
+    if !input.help.is_empty() {
+        say::remark(&format!("  {}", clean::line(&input.help, 300)));
+    }
+    let label = if input.optional { t!("cli.credential.optional", label = input.label) } else { input.label.clone() };
+    loop {
+        let skippable = input.optional || kept;
+        let wrong = if input.secret {
+            let question = if kept { t!("cli.credential.keep", label = label) } else { label.clone() };
+            let value = ask::secret(&question)?;
+            if value.is_empty() && skippable {
+                return Ok(());
+            }
+            match connectors::check_input(input, value.expose()) {
+                None if !value.is_empty() => {
+                    say::remark(&t!("cli.credential.taken", n = value.chars()));
+                    secrets.insert(input.key.clone(), value);
+                    return Ok(());
+                }
+                found => found,
+            }
+        } else {
+            let shown = match input.options.as_slice() {
+                [] => label.clone(),
+                options => format!("{label} ({})", options.join(", ")),
+            };
+            let value = connectors::tidy_input(input, &ask::text(&shown, input.default.as_deref())?);
+            if value.is_empty() && skippable {
+                return Ok(());
+            }
+            match connectors::check_input(input, &value) {
+                None if !value.is_empty() => {
+                    draft.settings.insert(input.key.clone(), value);
+                    return Ok(());
+                }
+                found => found,
+            }
+        };
+        let wrong = wrong.map_or_else(|| t!("cli.credential.empty").to_owned(), |finding| finding.problem.why);
+        say::remark(&format!("  ✗ {}", clean::line(&wrong, 300)));
+    }
+}
+
+/// Shows where to consent and waits for the answer on loopback or, where there is a terminal, pasted.
+///
+/// `person`: whether somebody can paste; `browser`: whether one may be opened.
+pub async fn consent(ws: &Workspace, draft: &CredentialDraft, person: bool, browser: bool, sink: &Sink) -> Result<()> {
+    let consent = credentials::consent_begin(ws, &draft.id).await?;
+    let view = &consent.view;
+    // Whole and on a line of its own, so that it can be copied; it was made here and holds nothing but what a URL may.
+    say::remark(&format!("{}\n\n  {}\n", t!("cli.consent.open"), clean::line(&view.authorize_url, 16_384)));
+    if let Some(line) = &view.ssh_line {
+        say::remark(&format!("{}\n\n  {}\n", t!("cli.consent.ssh"), clean::line(line, 300)));
+    }
+    if browser && view.browser_here && credentials::open_browser(&view.authorize_url).is_err() {
+        say::remark(t!("cli.consent.no_browser"));
+    }
+    if !view.listening && !person {
+        return Err(problem!(PersonMustAct, "cli.consent.unreachable"));
+    }
+    // Held until the consent is over, whoever answered.
+    let _terminal = if person { Some(ask::pasting()?) } else { None };
+    let pasted = async {
+        if !person {
+            return std::future::pending::<Result<()>>().await;
+        }
+        say::remark(t!("cli.consent.paste"));
+        loop {
+            match tokio::task::spawn_blocking(ask::pasted).await {
+                Ok(Some(line)) => {
+                    if !line.trim().is_empty() {
+                        say::remark(&t!("cli.credential.taken", n = line.trim().chars().count()));
+                        match consent.offer(line.trim()) {
+                            Ok(()) => return std::future::pending().await,
+                            Err(problem) => say::failure(&problem),
+                        }
+                    }
+                }
+                // Standard input has ended; the browser may still answer.
+                _ => return std::future::pending().await,
+            }
+        }
+    };
+    tokio::select! {
+        finished = consent.finish(ws, sink) => finished?,
+        failed = pasted => failed?,
+    }
+    say::remark(t!("cli.consent.given"));
+    Ok(())
+}
