@@ -155,7 +155,6 @@ fn shown(text: &str) -> String {
 mod tests {
     use super::*;
     use crate::catalog::parse;
-    use indexmap::IndexMap;
 
     fn context(pairs: &[(&str, &str)]) -> Context {
         Context { input: pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect(), ..Context::default() }

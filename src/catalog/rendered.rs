@@ -77,7 +77,6 @@ fn paging(paging: &mut Paging, context: &Context) -> Result<(), Problem> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use indexmap::IndexMap;
 
     fn example() -> Resource {
         toml::from_str(
