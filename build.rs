@@ -3,10 +3,17 @@
 //! Messages: `assets/messages/<language>/*.toml`. Tables nest and make dotted keys; a table with exactly `one` and `other` is a plural.
 //! The files of one language are merged; a key written twice is an error.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
+
+use serde::Deserialize as _;
+
+#[allow(dead_code)]
+#[path = "src/catalog/extend.rs"]
+mod extend;
 
 enum Text {
     Plain(String),
@@ -18,6 +25,7 @@ fn main() {
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets it"));
     println!("cargo::rerun-if-changed=assets/messages");
     println!("cargo::rerun-if-changed=assets/connectors");
+    println!("cargo::rerun-if-changed=src/catalog/extend.rs");
 
     let mut messages = BTreeMap::new();
     for file in toml_files(&root.join("assets/messages/en")) {
@@ -55,7 +63,7 @@ fn main() {
 fn built_in(file: &Path, code: &mut String) {
     let id = file.file_stem().expect("a file name").to_string_lossy().into_owned();
     let text = fs::read_to_string(file).expect("a readable definition");
-    let table: toml::Table = text.parse().unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+    let table = whole(file, &text);
     let string = |key: &str| table.get(key).and_then(toml::Value::as_str).unwrap_or_default().to_owned();
     let list = |key: &str| -> Vec<String> {
         table.get(key).and_then(toml::Value::as_array).into_iter().flatten().filter_map(|v| v.as_str().map(str::to_owned)).collect()
@@ -108,6 +116,15 @@ fn built_in(file: &Path, code: &mut String) {
         file.display().to_string(),
     )
     .unwrap();
+}
+
+/// A definition with what it takes over from the one that it extends.
+fn whole(file: &Path, text: &str) -> toml::Table {
+    let tree = toml::de::DeTable::parse(text).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+    let find = |id: &str, _: bool| fs::read_to_string(file.with_file_name(format!("{id}.toml"))).ok().map(|text| (Cow::Owned(text), true));
+    let bases = extend::bases(tree.get_ref(), true, &find).unwrap_or_else(|missing| panic!("{}: extends: {missing:?}", file.display()));
+    let tree = toml::Spanned::new(tree.span(), extend::merged(tree.into_inner(), &bases));
+    toml::Table::deserialize(toml::de::Deserializer::from(tree)).unwrap_or_else(|error| panic!("{}: {error}", file.display()))
 }
 
 fn toml_files(dir: &Path) -> Vec<PathBuf> {

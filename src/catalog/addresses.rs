@@ -154,14 +154,13 @@ fn shown(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::catalog::parse;
 
     fn context(pairs: &[(&str, &str)]) -> Context {
         Context { input: pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect(), ..Context::default() }
     }
 
     fn connector() -> Connector {
-        parse::connector(
+        toml::from_str(
             r#"
             schema = 1
             id = "x"

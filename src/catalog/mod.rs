@@ -4,6 +4,7 @@
 //! A definition is the file `ID.toml`, so that one is found without reading the others. A broken file of the user's breaks nothing but
 //! itself: it is a fault that [`Catalog::faults`] reports.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,14 +14,17 @@ use crate::problem;
 use crate::words::clean;
 
 pub mod addresses;
+mod extend;
 mod faults;
 pub mod input;
+mod localised;
 mod parse;
 mod rendered;
 mod search;
 pub mod template;
 
-pub use faults::{DefinitionFault, check};
+pub use faults::DefinitionFault;
+pub use localised::localised;
 pub use rendered::resource;
 pub use search::matching;
 
@@ -89,7 +93,7 @@ impl Catalog {
         }
         let path = self.user_dir.join(format!("{id}.toml"));
         match std::fs::symlink_metadata(&path) {
-            Ok(_) => return read_user(&path, id).map(Arc::new).map_err(|fault| broken(&path, &fault)),
+            Ok(_) => return self.read_user(&path, id).map(Arc::new).map_err(|fault| broken(&path, &fault)),
             Err(error) if error.kind() != std::io::ErrorKind::NotFound && error.kind() != std::io::ErrorKind::NotADirectory => {
                 return Err(problem!(Failed, "catalog.unreadable", file = clean::line(&path.display().to_string(), 200), reason = error));
             }
@@ -100,7 +104,8 @@ impl Catalog {
         if let Some(connector) = parsed.get(built_in.id) {
             return Ok(connector.clone());
         }
-        let connector = parse::connector(built_in.text).map_err(|faults| match faults.first() {
+        let text = parse::Text { text: built_in.text, built_in: true, find: &|id, own| self.find(id, own) };
+        let connector = parse::connector(&text).map_err(|faults| match faults.first() {
             Some(fault) => broken(Path::new(&built_in_file(id)), fault),
             None => unknown(),
         })?;
@@ -109,12 +114,20 @@ impl Catalog {
         Ok(connector)
     }
 
+    /// The definition with its texts in a language (`fr`), as far as it has them.
+    pub fn get_in(&self, id: &str, lang: &str) -> Result<Arc<Connector>, Problem> {
+        let connector = self.get(id)?;
+        let known = |tag: &String| tag.split(['-', '_']).next() == lang.split(['-', '_']).next();
+        let has = connector.names.keys().chain(connector.text.keys()).any(known);
+        Ok(if has { Arc::new(localised::localised(&connector, lang)) } else { connector })
+    }
+
     /// One row for each connector, by name. A user's file that cannot be read has no row; see [`Catalog::faults`].
     #[must_use]
     pub fn rows(&self) -> Vec<ConnectorRow> {
         let mut rows: Vec<ConnectorRow> = BUILT_IN.iter().map(BuiltIn::row).collect();
         for (path, id) in self.user_files() {
-            if let Ok(connector) = read_user(&path, &id) {
+            if let Ok(connector) = self.read_user(&path, &id) {
                 rows.retain(|row| row.id != id);
                 rows.push(row_of(&connector));
             }
@@ -128,11 +141,42 @@ impl Catalog {
     pub fn faults(&self) -> Vec<DefinitionFault> {
         let mut faults = Vec::new();
         for (path, id) in self.user_files() {
-            if let Err(fault) = read_user(&path, &id) {
+            if let Err(fault) = self.read_user(&path, &id) {
                 faults.push(DefinitionFault { file: path.display().to_string(), ..fault });
             }
         }
         faults
+    }
+
+    /// Everything that is wrong with a text as the definition `stem` of this workspace. `path` judges a path into a record.
+    #[must_use]
+    pub fn check(&self, text: &str, stem: &str, path: &dyn Fn(&str) -> Result<(), String>) -> Vec<DefinitionFault> {
+        faults::check(&parse::Text { text, built_in: false, find: &|id, own| self.find(id, own) }, stem, path)
+    }
+
+    /// Everything that is wrong with a built-in definition; nothing when there is none of that identifier.
+    #[must_use]
+    pub fn check_built_in(&self, id: &str, path: &dyn Fn(&str) -> Result<(), String>) -> Vec<DefinitionFault> {
+        let find = |id: &str, own: bool| self.find(id, own);
+        built_in(id).map(|text| faults::check(&parse::Text { text, built_in: true, find: &find }, id, path)).unwrap_or_default()
+    }
+
+    /// The text of a definition that another one extends, and whether it is a built-in one.
+    fn find(&self, id: &str, built_in_only: bool) -> Option<(Cow<'static, str>, bool)> {
+        let own = || read(&self.user_dir.join(format!("{id}.toml"))).ok();
+        let own = if built_in_only || !is_id(id) { None } else { own() };
+        own.map(|text| (Cow::Owned(text), false)).or_else(|| built_in(id).map(|text| (Cow::Borrowed(text), true)))
+    }
+
+    fn read_user(&self, path: &Path, id: &str) -> Result<Connector, DefinitionFault> {
+        let text = read(path)?;
+        let definition = parse::Text { text: &text, built_in: false, find: &|id, own| self.find(id, own) };
+        let mut connector = parse::connector(&definition).map_err(|faults| faults.into_iter().next().unwrap_or_else(|| faults::unreadable("")))?;
+        if connector.id != id {
+            return Err(faults::wrong_id(&text, &connector.id, id));
+        }
+        connector.origin = Origin::Workspace(path.display().to_string());
+        Ok(connector)
     }
 
     /// The user's files, by name: path and identifier.
@@ -182,16 +226,6 @@ pub fn read(path: &Path) -> Result<String, DefinitionFault> {
         return Err(failed(&crate::t!("catalog.too_long")));
     }
     String::from_utf8(bytes).map_err(|_| failed(&crate::t!("catalog.not_utf8")))
-}
-
-fn read_user(path: &Path, id: &str) -> Result<Connector, DefinitionFault> {
-    let text = read(path)?;
-    let mut connector = parse::connector(&text).map_err(|faults| faults.into_iter().next().unwrap_or_else(|| faults::unreadable("")))?;
-    if connector.id != id {
-        return Err(faults::wrong_id(&text, &connector.id, id));
-    }
-    connector.origin = Origin::Workspace(path.display().to_string());
-    Ok(connector)
 }
 
 fn broken(path: &Path, fault: &DefinitionFault) -> Problem {

@@ -4,16 +4,28 @@ use serde::Deserialize as _;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::faults::{DefinitionFault, Place};
+use super::extend::{self, Find};
+use super::faults::{self, DefinitionFault, Place};
 use crate::model::Connector;
 
 /// Unknown keys that are reported at once.
 const MOST_UNKNOWN: usize = 30;
 
+/// A definition's text, and where the ones that it extends are found.
+#[derive(Clone, Copy)]
+pub struct Text<'t> {
+    pub text: &'t str,
+    /// Whether it is a built-in one, which extends built-in ones only.
+    pub built_in: bool,
+    pub find: &'t Find<'t>,
+}
+
 /// Reads a definition, or says what keeps it from being read. Faults have no `file`.
-pub fn connector(text: &str) -> Result<Connector, Vec<DefinitionFault>> {
+pub fn connector(text: &Text<'_>) -> Result<Connector, Vec<DefinitionFault>> {
     // The usual case: no tree is kept.
-    if let Ok(connector) = toml::from_str(text) {
+    if let Ok(connector) = toml::from_str::<Connector>(text.text)
+        && connector.extends.is_none()
+    {
         return Ok(connector);
     }
     let (connector, faults) = lenient(text);
@@ -24,18 +36,25 @@ pub fn connector(text: &str) -> Result<Connector, Vec<DefinitionFault>> {
 }
 
 /// Reads as much as possible: unknown keys are faults, and left out.
-pub fn lenient(text: &str) -> (Option<Connector>, Vec<DefinitionFault>) {
-    let (mut tree, errors) = DeTable::parse_recoverable(text);
+pub fn lenient(definition: &Text<'_>) -> (Option<Connector>, Vec<DefinitionFault>) {
+    let text = definition.text;
+    let (tree, errors) = DeTable::parse_recoverable(text);
     if !errors.is_empty() {
-        let faults = errors.iter().take(MOST_UNKNOWN).map(|error| super::faults::syntax(line_of(text, error), error.message())).collect();
+        let faults = errors.iter().take(MOST_UNKNOWN).map(|error| faults::syntax(line_of(text, error), error.message())).collect();
         return (None, faults);
     }
+    let bases = match extend::bases(tree.get_ref(), definition.built_in, definition.find) {
+        Ok(bases) => bases,
+        Err(missing) => return (None, vec![faults::no_base(Lines::of(text, Some(tree)).line(&[Place::Key("extends")]), &missing)]),
+    };
+    let span = tree.span();
+    let mut tree = Spanned::new(span, extend::merged(tree.into_inner(), &bases));
     let mut faults = Vec::new();
     loop {
         match Connector::deserialize(toml::de::Deserializer::from(tree.clone())) {
             Ok(connector) => return (Some(connector), faults),
             Err(error) => {
-                faults.push(super::faults::shape(line_of(text, &error), error.message()));
+                faults.push(faults::shape(line_of(text, &error), error.message()));
                 let removed = error.message().starts_with("unknown field")
                     && faults.len() < MOST_UNKNOWN
                     && error.span().is_some_and(|span| remove(tree.get_mut(), &span));
@@ -82,14 +101,20 @@ pub struct Lines<'t> {
 impl<'t> Lines<'t> {
     #[must_use]
     pub fn new(text: &'t str) -> Self {
-        Self { text, tree: DeTable::parse(text).ok() }
+        Self::of(text, DeTable::parse(text).ok())
+    }
+
+    fn of(text: &'t str, tree: Option<Spanned<DeTable<'t>>>) -> Self {
+        Self { text, tree }
     }
 
     /// The line of a place, or of the nearest thing around it that is in the file.
     #[must_use]
     pub fn line(&self, place: &[Place<'_>]) -> usize {
         let Some(tree) = &self.tree else { return 1 };
-        let mut at = 0;
+        // What is not in the file at all is taken over from another.
+        let extends = tree.get_ref().iter().find(|(name, _)| name.get_ref() == "extends");
+        let mut at = extends.map_or(0, |(name, _)| name.span().start);
         let mut table = Some(tree.get_ref());
         let mut list: Option<&[Spanned<DeValue<'_>>]> = None;
         for step in place {

@@ -37,7 +37,8 @@ pub struct Connector {
     /// Names in other languages: `fr = "…"`.
     #[serde(default)]
     pub names: IndexMap<String, String>,
-    /// Another connector that this one is the same as, but for what it says itself: top-level keys replace, `[auth]` is merged by method.
+    /// Another connector that this one is the same as, but for what it says itself: top-level keys replace, `[auth]` and `[text]` are merged,
+    /// a resource of the same identifier takes over what it does not set; `catalog::extend` has the rules. Merged when it is loaded.
     #[serde(default)]
     pub extends: Option<String>,
     /// Other names that people search for.

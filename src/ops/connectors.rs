@@ -92,24 +92,22 @@ pub fn check(ws: &Workspace, files: &[PathBuf]) -> Result<Vec<DefinitionFault>> 
     let mut faults = Vec::new();
     if files.is_empty() {
         for id in catalog::built_in_ids() {
-            if let Some(text) = catalog::built_in(id) {
-                faults.extend(in_file(catalog::built_in_file(id), catalog::check(text, id, &path)));
-            }
+            faults.extend(in_file(catalog::built_in_file(id), ws.catalog().check_built_in(id, &path)));
         }
         for (file, _) in ws.catalog().user_files() {
-            check_file(&file, &mut faults);
+            check_file(ws, &file, &mut faults);
         }
     }
     for file in files {
-        check_file(file, &mut faults);
+        check_file(ws, file, &mut faults);
     }
     Ok(faults)
 }
 
-fn check_file(file: &std::path::Path, into: &mut Vec<DefinitionFault>) {
+fn check_file(ws: &Workspace, file: &std::path::Path, into: &mut Vec<DefinitionFault>) {
     let stem = file.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
     let found = match catalog::read(file) {
-        Ok(text) => catalog::check(&text, &stem, &path),
+        Ok(text) => ws.catalog().check(&text, &stem, &path),
         Err(fault) => vec![fault],
     };
     into.extend(in_file(crate::words::clean::line(&file.display().to_string(), 300), found));
