@@ -6,53 +6,77 @@ use base64::Engine as _;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 
+use super::identity;
 use super::keeper::Keeper;
 use super::subject::Subject;
 use crate::catalog::template;
 use crate::model::{AuthKind, Placement, Problem, Secret};
 use crate::problem;
-use crate::vendor::client::{Attached, Authorizer};
+use crate::vendor::client::{Attached, Authorizer, Outgoing};
+use crate::vendor::http::Identity;
 
 /// A credential that stays as it is: a key, a token, a password.
-pub struct Fixed(Attached);
+pub struct Fixed {
+    attached: Attached,
+    identity: Option<Arc<Identity>>,
+}
 
 impl Fixed {
     pub fn new(subject: &Subject) -> Result<Self, Problem> {
         let method = subject.method();
         let at = placement(subject)?;
-        Ok(Self(match method.kind {
+        let attached = match method.kind {
             AuthKind::ApiKey => place(&at, subject.required(at.input.as_deref().unwrap_or("api_key"))?),
             AuthKind::Bearer => place(&at, subject.required(at.input.as_deref().unwrap_or("token"))?),
             AuthKind::Basic => basic(subject)?,
             _ => Attached::default(),
-        }))
+        };
+        Ok(Self { attached, identity: identity::of(subject)? })
     }
 }
 
 impl Authorizer for Fixed {
-    fn credentials(&self) -> BoxFuture<'_, Result<Attached, Problem>> {
-        std::future::ready(Ok(self.0.clone())).boxed()
+    fn credentials<'a>(&'a self, _: &'a Outgoing<'a>) -> BoxFuture<'a, Result<Attached, Problem>> {
+        std::future::ready(Ok(self.attached.clone())).boxed()
     }
 
     fn refused(&self) -> BoxFuture<'_, Result<bool, Problem>> {
         std::future::ready(Ok(false)).boxed()
     }
+
+    fn identity(&self) -> Option<Arc<Identity>> {
+        self.identity.clone()
+    }
 }
 
 /// An access token, kept fresh.
-pub struct OAuth(pub Arc<Keeper>);
+pub struct OAuth {
+    keeper: Arc<Keeper>,
+    identity: Option<Arc<Identity>>,
+}
+
+impl OAuth {
+    pub fn new(keeper: Arc<Keeper>) -> Result<Self, Problem> {
+        let identity = identity::of(&keeper.subject)?;
+        Ok(Self { keeper, identity })
+    }
+}
 
 impl Authorizer for OAuth {
-    fn credentials(&self) -> BoxFuture<'_, Result<Attached, Problem>> {
+    fn credentials<'a>(&'a self, _: &'a Outgoing<'a>) -> BoxFuture<'a, Result<Attached, Problem>> {
         async {
-            let tokens = self.0.current().await.map_err(|failure| failure.problem)?;
-            Ok(place(&placement(&self.0.subject)?, &tokens.access))
+            let tokens = self.keeper.current().await.map_err(|failure| failure.problem)?;
+            Ok(place(&placement(&self.keeper.subject)?, &tokens.access))
         }
         .boxed()
     }
 
     fn refused(&self) -> BoxFuture<'_, Result<bool, Problem>> {
-        async { self.0.refused().await.map_err(|failure| failure.problem) }.boxed()
+        async { self.keeper.refused().await.map_err(|failure| failure.problem) }.boxed()
+    }
+
+    fn identity(&self) -> Option<Arc<Identity>> {
+        self.identity.clone()
     }
 }
 
@@ -105,7 +129,7 @@ fn basic(subject: &Subject) -> Result<Attached, Problem> {
     }
     let pair = Secret::new(format!("{user}:{}", password.expose()));
     let value = Secret::new(format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(pair.expose())));
-    Ok(Attached { headers: vec![("Authorization".to_owned(), value)], query: Vec::new() })
+    Ok(Attached { headers: vec![("Authorization".to_owned(), value)], ..Attached::default() })
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! The answer to an authorization request (RFC 6749 §4.1.2): read, and judged against what was asked.
 
+use indexmap::IndexMap;
 use url::form_urlencoded;
 
 use super::refusal::{self, At, Said};
@@ -19,20 +20,26 @@ pub struct Reply {
     pub repeated: Option<&'static str>,
     /// It is an authorization request: the address that was opened, not the one that was reached.
     pub request: bool,
+    /// Everything else that came, by the vendor's name: a region, an accounts server, a shop.
+    pub others: IndexMap<String, String>,
 }
 
 const NAMES: [&str; 5] = ["code", "state", "iss", "error", "error_description"];
 
 impl Reply {
-    /// Reads a query (or fragment), without its `?` or `#`.
+    /// Reads a query (or fragment), without its `?` or `#`. `names`: what the vendor calls a parameter, by our name (`code = "authCode"`).
     #[must_use]
-    pub fn read(query: &str) -> Self {
+    pub fn read(query: &str, names: &IndexMap<String, String>) -> Self {
         let mut reply = Self::default();
         let mut asks = (false, false);
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
             asks.0 |= name == "response_type";
             asks.1 |= name == "client_id";
-            let Some(known) = NAMES.into_iter().find(|known| *known == name) else { continue };
+            let called = |known: &&str| names.get(*known).map_or(*known, String::as_str) == name;
+            let Some(known) = NAMES.into_iter().find(called) else {
+                reply.others.insert(name.into_owned(), value.into_owned());
+                continue;
+            };
             let slot = match known {
                 "code" => &mut reply.code,
                 "state" => &mut reply.state,
@@ -168,7 +175,7 @@ mod tests {
     }
 
     fn verdict(expected: &Expected, query: &str) -> String {
-        match judge(expected, &Reply::read(query), "2026-01-01T00:00:00Z".parse().unwrap()) {
+        match judge(expected, &Reply::read(query, &IndexMap::new()), "2026-01-01T00:00:00Z".parse().unwrap()) {
             Ok(Answer::Code(code)) => format!("code {}", code.expose()),
             Ok(Answer::Refused(problem)) => format!("refused {}", problem.code.unwrap_or_default()),
             Err(problem) => problem.why,
@@ -200,6 +207,15 @@ mod tests {
         assert!(verdict(&late, "code=abc&state=right").contains("too late"));
         let unknown = Expected { issuer: None, ..expected() };
         assert_eq!(verdict(&unknown, "code=abc&state=right&iss=https://any.example"), "code abc");
+    }
+
+    #[test]
+    fn vendors_have_names_of_their_own() {
+        let names = IndexMap::from([("code".to_owned(), "authCode".to_owned())]);
+        let reply = Reply::read("authCode=a&state=s&accounts-server=https%3A%2F%2Faccounts.example.eu&code=other", &names);
+        assert_eq!((reply.code.as_deref(), reply.state.as_deref()), (Some("a"), Some("s")));
+        assert_eq!(reply.others["accounts-server"], "https://accounts.example.eu");
+        assert!(!Reply::read("code=a&state=s", &names).speaks());
     }
 
     #[test]

@@ -28,10 +28,9 @@ pub struct Link {
 pub fn link(store: &Arc<Store>, vault: &Arc<Vault>, catalog: &Catalog, credential: &Credential) -> Result<Link, Problem> {
     let subject = Subject::load(vault, catalog, credential)?;
     let (authorizer, keeper): (Option<Arc<dyn Authorizer>>, _) = match subject.method().kind {
-        AuthKind::None => (None, None),
         kind if kind.has_token() => {
             let keeper = Arc::new(Keeper::new(Arc::clone(store), Arc::clone(vault), subject.clone()));
-            (Some(Arc::new(OAuth(Arc::clone(&keeper)))), Some(keeper))
+            (Some(Arc::new(OAuth::new(Arc::clone(&keeper))?)), Some(keeper))
         }
         _ => (Some(Arc::new(Fixed::new(&subject)?)), None),
     };

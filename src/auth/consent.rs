@@ -270,7 +270,7 @@ impl Flow {
 
     /// A request that reached the listener.
     pub fn hear(&self, query: &str) -> Heard {
-        let reply = Reply::read(query);
+        let reply = Reply::read(query, self.names());
         if !reply.speaks() {
             return Heard::Stray;
         }
@@ -296,7 +296,7 @@ impl Flow {
         let now = Time::now();
         let mut first = None;
         let opened = handoff::open(self.handoff.as_ref().map(Secret::expose), pasted).transpose()?;
-        for meaning in paste::read(opened.as_ref().map_or(pasted, Secret::expose)) {
+        for meaning in paste::read(opened.as_ref().map_or(pasted, Secret::expose), self.names()) {
             let judged = match &meaning {
                 Meaning::Reply(reply) => callback::judge(&expected, reply, now),
                 Meaning::Code(code) => callback::judge_bare(&expected, code, now),
@@ -309,6 +309,10 @@ impl Flow {
             }
         }
         Err(first.unwrap_or_else(|| problem!(Usage, "auth.answer.unreadable", vendor = expected.vendor)))
+    }
+
+    fn names(&self) -> &indexmap::IndexMap<String, String> {
+        &self.keeper.subject.method().rename
     }
 
     fn expected(&self) -> Expected {

@@ -5,6 +5,7 @@
 //! - `grants`: tokens without a person, by kind of method.
 //! - `tokens`, `keeper`: tokens in the vault; one refresh at a time.
 //! - `consent`, `pending`, `listener`, `callback`, `paste`, `handoff`, `metadata`: the authorization code flow.
+//! - `identity`: what a connection shows and trusts.
 //! - `authorizer`: what goes on a request. `check`: the proof that it works.
 
 mod authorizer;
@@ -15,6 +16,7 @@ pub mod consent;
 mod endpoints;
 mod grants;
 mod handoff;
+pub mod identity;
 pub mod keeper;
 mod listener;
 mod metadata;

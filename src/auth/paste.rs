@@ -1,6 +1,8 @@
 //! What people paste when they are asked for the address they ended on: the address, wrapped by a terminal or a mail; its query; its
 //! fragment; a `curl` line that a browser's developer tools copied; or the code alone.
 
+use indexmap::IndexMap;
+
 use super::callback::Reply;
 
 /// What a pasted text may mean, the likeliest first.
@@ -17,9 +19,9 @@ const LONGEST: usize = 16 << 10;
 /// The shortest text that is taken for a bare code. RFC 6749 §10.10 wants codes that cannot be guessed, which takes more.
 const SHORTEST: usize = 8;
 
-/// The meanings of a pasted text; none when it is not an answer of any kind.
+/// The meanings of a pasted text; none when it is not an answer of any kind. `names` as for [`Reply::read`].
 #[must_use]
-pub fn read(pasted: &str) -> Vec<Meaning> {
+pub fn read(pasted: &str, names: &IndexMap<String, String>) -> Vec<Meaning> {
     let text = pasted
         .trim_matches(|c: char| c.is_whitespace() || matches!(c, '\u{feff}' | '\u{200b}' | '<' | '>' | '"' | '\'' | '`' | '‘' | '’' | '“' | '”'));
     if text.is_empty() || text.len() > LONGEST {
@@ -33,7 +35,7 @@ pub fn read(pasted: &str) -> Vec<Meaning> {
         queries.push(whole.trim_start_matches(['?', '#', '&']).to_owned());
     }
     let mut meanings = Vec::new();
-    for reply in queries.iter().map(|query| Reply::read(query)) {
+    for reply in queries.iter().map(|query| Reply::read(query, names)) {
         let meaning = Meaning::Reply(Box::new(reply.clone()));
         if (reply.speaks() || reply.request || reply.state.is_some()) && !meanings.contains(&meaning) {
             meanings.push(meaning);
@@ -103,7 +105,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn first(text: &str) -> String {
-        match read(text).into_iter().next() {
+        match read(text, &IndexMap::new()).into_iter().next() {
             None => "nothing".to_owned(),
             Some(Meaning::Code(code)) => format!("bare {code}"),
             Some(Meaning::Reply(reply)) if reply.request => "request".to_owned(),
@@ -150,12 +152,12 @@ mod tests {
         ] {
             assert_eq!(first(text), expected, "{text}");
         }
-        assert!(read(&"x".repeat(100_000)).is_empty());
+        assert!(read(&"x".repeat(100_000), &IndexMap::new()).is_empty());
     }
 
     #[test]
     fn a_line_break_may_end_the_address() {
-        let meanings = read("http://127.0.0.1:1/callback?code=abc&state=xyz\nThat is what I see.");
+        let meanings = read("http://127.0.0.1:1/callback?code=abc&state=xyz\nThat is what I see.", &IndexMap::new());
         let states: Vec<_> = meanings.into_iter().filter_map(|m| if let Meaning::Reply(reply) = m { reply.state } else { None }).collect();
         assert!(states.contains(&"xyz".to_owned()), "{states:?}");
     }
@@ -163,7 +165,7 @@ mod tests {
     proptest! {
         #[test]
         fn nothing_panics(text in "(?s).{0,120}") {
-            let _ = read(&text);
+            let _ = read(&text, &IndexMap::new());
         }
 
         #[test]

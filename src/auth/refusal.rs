@@ -15,6 +15,8 @@ use crate::{problem, t};
 #[derive(Debug, Clone)]
 pub struct Failure {
     pub problem: Problem,
+    /// The server's error by the name that RFCs give it (`invalid_grant`), which says what to do; empty where there was none.
+    pub error: String,
     /// What it makes of the credential.
     pub status: CredentialStatus,
     /// The request that failed, fit to show, and the answer's status, where it came that far.
@@ -26,7 +28,7 @@ pub struct Failure {
 impl Failure {
     #[must_use]
     pub fn new(problem: Problem, status: CredentialStatus) -> Self {
-        Self { problem, status, request: None, http: None, milliseconds: 0 }
+        Self { problem, error: String::new(), status, request: None, http: None, milliseconds: 0 }
     }
 
     /// As the outcome of a test.
@@ -66,6 +68,8 @@ pub enum Asked {
         interrupted: bool,
     },
     Client,
+    /// A device code was redeemed, or asked about (RFC 8628 §3.4).
+    Device,
 }
 
 /// Who answered.
@@ -143,7 +147,7 @@ pub fn of_token(at: &At<'_>, asked: Asked, status: u16, html: bool, said: &Said)
             Some(code) => problem.with_code(code),
             None => problem,
         };
-        Failure::new(problem, status)
+        Failure { error: said.error.clone(), ..Failure::new(problem, status) }
     };
     if html {
         let title = if said.message.is_empty() { t!("auth.said.untitled").to_owned() } else { said.message.clone() };
@@ -176,6 +180,12 @@ pub fn of_token(at: &At<'_>, asked: Asked, status: u16, html: bool, said: &Said)
         }
         ("unauthorized_client", _) => failure(problem!(PersonMustAct, "auth.token.unauthorized", vendor = vendor, reason = reason), Refused),
         ("unsupported_grant_type", _) => failure(problem!(Failed, "auth.token.grant_type", vendor = vendor, reason = reason), Refused),
+        ("expired_token" | "bad_verification_code" | "invalid_grant", Asked::Device) => {
+            failure(problem!(PersonMustAct, "auth.device.expired", vendor = vendor, reason = reason), NeedsConsent)
+        }
+        ("access_denied" | "authorization_declined", Asked::Device) => {
+            failure(problem!(PersonMustAct, "auth.consent.refused", vendor = vendor, reason = reason), NeedsConsent)
+        }
         ("access_denied", _) => failure(problem!(PersonMustAct, "auth.token.denied", vendor = vendor, reason = reason), Refused),
         ("interaction_required" | "consent_required" | "login_required", _) => {
             failure(problem!(PersonMustAct, "auth.token.interaction", vendor = vendor, reason = reason), NeedsConsent)

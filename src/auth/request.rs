@@ -8,6 +8,7 @@ use url::Url;
 use url::form_urlencoded;
 
 use super::endpoints;
+use super::identity;
 use super::refusal::{self, Asked, At, Failure, Said};
 use super::subject::Subject;
 use super::tokens::{self, Received, Shape};
@@ -23,13 +24,24 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// What is redeemed for tokens.
 pub enum Grant<'a> {
-    Code { code: &'a str, verifier: Option<&'a str>, redirect_uri: &'a str },
-    Refresh { token: &'a str, interrupted: bool },
+    Code {
+        code: &'a str,
+        verifier: Option<&'a str>,
+        redirect_uri: &'a str,
+    },
+    Refresh {
+        token: &'a str,
+        interrupted: bool,
+    },
     Client,
+    /// RFC 8628 §3.4.
+    Device {
+        code: &'a str,
+    },
 }
 
 /// A form; its values are secrets or stand beside them.
-type Form = Vec<(String, Secret)>;
+pub type Form = Vec<(String, Secret)>;
 
 /// Asks for tokens. Every way in which it can fail says what is to be done.
 pub async fn tokens(subject: &Subject, grant: &Grant<'_>) -> Result<Received, Failure> {
@@ -38,6 +50,7 @@ pub async fn tokens(subject: &Subject, grant: &Grant<'_>) -> Result<Received, Fa
         Grant::Code { .. } => (Asked::Code, endpoints::token(subject).await?, "token"),
         Grant::Refresh { interrupted, .. } => (Asked::Refresh { interrupted: *interrupted }, endpoints::refresh(subject).await?, "refresh"),
         Grant::Client => (Asked::Client, endpoints::token(subject).await?, "token"),
+        Grant::Device { .. } => (Asked::Device, endpoints::token(subject).await?, "token"),
     };
     let mut form: Form = Vec::new();
     let mut hide: Vec<&str> = subject.hide();
@@ -56,6 +69,11 @@ pub async fn tokens(subject: &Subject, grant: &Grant<'_>) -> Result<Received, Fa
             put(&mut form, "grant_type", "refresh_token");
             put(&mut form, "refresh_token", token);
             hide.push(token);
+        }
+        Grant::Device { code } => {
+            put(&mut form, "grant_type", "urn:ietf:params:oauth:grant-type:device_code");
+            put(&mut form, "device_code", code);
+            hide.push(code);
         }
         Grant::Client => {
             put(&mut form, "grant_type", "client_credentials");
@@ -118,18 +136,18 @@ pub async fn revoke(subject: &Subject, address: &str, token: &str, hint: &str) -
     Err(if said.error.is_empty() { problem } else { problem.with_code(said.error) })
 }
 
-struct Answer {
-    url: Url,
+pub struct Answer {
+    pub url: Url,
     /// `POST https://…`, fit to show.
-    request: String,
-    status: u16,
+    pub request: String,
+    pub status: u16,
     content_type: String,
-    body: bytes::Bytes,
+    pub body: bytes::Bytes,
     milliseconds: u64,
 }
 
 /// Sends a form with the client's own authentication (RFC 6749 §2.3.1).
-async fn send(subject: &Subject, address: &str, mut form: Form) -> Result<Answer, Failure> {
+pub async fn send(subject: &Subject, address: &str, mut form: Form) -> Result<Answer, Failure> {
     let url = http::address(address)?;
     let client_id = subject.required("client_id")?;
     let secret = subject.input("client_secret");
@@ -159,7 +177,7 @@ async fn send(subject: &Subject, address: &str, mut form: Form) -> Result<Answer
         Failure { request: Some(request.clone()), milliseconds: millis(started), ..Failure::new(problem, CredentialStatus::Unknown) }
     };
     let attempt = || async {
-        let mut builder = http::client_for(&url)?
+        let mut builder = identity::client(subject, &url)?
             .post(url.clone())
             .timeout(TIMEOUT)
             .header("accept", "application/json")
@@ -201,7 +219,7 @@ fn millis(since: Instant) -> u64 {
 }
 
 /// Sets a parameter; RFC 6749 §3.2 allows none twice.
-fn put(form: &mut Form, name: &str, value: &str) {
+pub fn put(form: &mut Form, name: &str, value: &str) {
     form.retain(|(known, _)| known != name);
     form.push((name.to_owned(), Secret::new(value)));
 }

@@ -10,7 +10,7 @@ mod proof;
 mod rotate;
 
 use super::{Result, Workspace};
-use crate::auth::subject;
+use crate::auth::{identity, subject};
 use crate::catalog::addresses;
 use crate::model::{AuthMethod, Connector, Credential, Problem, Time};
 use crate::words::clean;
@@ -29,7 +29,7 @@ const LONGEST_NAME: usize = 80;
 
 /// The settings that every credential can have besides its inputs: addresses that replace the connector's own.
 pub fn settings() -> Vec<&'static str> {
-    addresses::SETTINGS.into_iter().chain([subject::ISSUER, subject::REDIRECT_URI]).collect()
+    addresses::SETTINGS.into_iter().chain([subject::ISSUER, subject::REDIRECT_URI, identity::CA_FILE]).collect()
 }
 
 pub(super) fn method_of<'c>(connector: &'c Connector, method: &str) -> Result<&'c AuthMethod> {

@@ -1,10 +1,13 @@
 //! The one place where connections are made: TLS, HTTP/2, time-outs, redirects, proxies.
 
+mod identity;
+
 use std::sync::LazyLock;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use url::{Host, Url};
 
+pub use self::identity::{Identity, client_with};
 use crate::model::Problem;
 use crate::problem;
 use crate::words::clean;
@@ -73,6 +76,10 @@ fn usable(built: &'static Built) -> Result<&'static reqwest::Client, Problem> {
 }
 
 fn build(world: bool) -> Built {
+    builder(world).build().map_err(|error| with_causes(&error))
+}
+
+fn builder(world: bool) -> reqwest::ClientBuilder {
     // Fails when a provider is there already, which is just as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let builder = reqwest::Client::builder()
@@ -86,8 +93,7 @@ fn build(world: bool) -> Built {
             let same = attempt.previous().last().is_some_and(|from| from.origin() == attempt.url().origin());
             if same && attempt.previous().len() <= 5 { attempt.follow() } else { attempt.stop() }
         }));
-    let builder = if world { builder } else { builder.no_proxy() };
-    builder.build().map_err(|error| with_causes(&error))
+    if world { builder } else { builder.no_proxy() }
 }
 
 /// An address fit to show: without user name, fragment, and the values of parameters that may be secret.
@@ -142,14 +148,28 @@ pub async fn body(mut response: reqwest::Response, largest: usize) -> Result<byt
     Ok(all.freeze())
 }
 
+/// A date of a header (RFC 9110 §5.6.7).
+#[must_use]
+pub fn date(text: &str) -> Option<jiff::Timestamp> {
+    jiff::fmt::rfc2822::DateTimeParser::new().relaxed_weekday(true).parse_timestamp(text.trim()).ok()
+}
+
+/// How far this host's clock is behind the `Date` of an answer that has just come; negative when it is ahead.
+#[must_use]
+pub fn behind(date: &str, now: SystemTime) -> Option<jiff::SignedDuration> {
+    Some(self::date(date)?.duration_since(jiff::Timestamp::try_from(now).ok()?))
+}
+
 /// What kept a request from being answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Trouble {
     Timeout,
     /// No such host.
     Name,
-    /// The certificate, or the handshake.
+    /// The server's certificate, or the handshake.
     Tls,
+    /// The server hung up over the client's certificate: none was shown, or not one that it knows.
+    Certificate,
     /// Nobody listens, or there is no way there.
     Connect,
     /// The connection ended before the answer did.
@@ -164,8 +184,9 @@ impl Trouble {
         while let Some(error) = cause {
             // An `io::Error` hides what it wraps from `source`.
             let inner = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-            if error.is::<rustls::Error>() || inner.is_some_and(|inner| inner.is::<rustls::Error>()) {
-                return Self::Tls;
+            let tls = error.downcast_ref::<rustls::Error>().or_else(|| inner.and_then(|inner| inner.downcast_ref()));
+            if let Some(tls) = tls {
+                return if about_client(tls) { Self::Certificate } else { Self::Tls };
             }
             cause = inner.map(|inner| inner as &(dyn std::error::Error + 'static)).or_else(|| error.source());
         }
@@ -196,10 +217,28 @@ impl Trouble {
             Self::Timeout => problem!(Failed, "vendor.timeout", vendor = vendor, request = request),
             Self::Name => problem!(Failed, "vendor.no_such_host", vendor = vendor, host = host),
             Self::Tls => problem!(Failed, "vendor.tls", vendor = vendor, host = host, reason = reason),
+            Self::Certificate => problem!(PersonMustAct, "vendor.client_certificate", vendor = vendor, host = host, reason = reason),
             Self::Connect => problem!(Failed, "vendor.no_connection", vendor = vendor, host = host, reason = reason),
             Self::Cut | Self::Other => problem!(Failed, "vendor.cut", vendor = vendor, request = request, reason = reason),
         }
     }
+}
+
+/// Alerts that a server sends over a client's certificate (RFC 8446 §6.2).
+fn about_client(error: &rustls::Error) -> bool {
+    use rustls::AlertDescription as Alert;
+    let rustls::Error::AlertReceived(alert) = error else { return false };
+    matches!(
+        alert,
+        Alert::BadCertificate
+            | Alert::UnsupportedCertificate
+            | Alert::CertificateRevoked
+            | Alert::CertificateExpired
+            | Alert::CertificateUnknown
+            | Alert::UnknownCA
+            | Alert::AccessDenied
+            | Alert::CertificateRequired
+    )
 }
 
 /// The last cause in the chain, which is the one that says something. Addresses are left out: they may hold secrets.

@@ -11,7 +11,7 @@ use intertie::mapping::path::Path;
 use intertie::mapping::projection::{Projection, Row};
 use intertie::model::{Connector, Problem, Secret, Sink};
 use intertie::practice::{self, Fault, Options, Practice, When};
-use intertie::vendor::client::{Attached, Authorizer, Client, Patience};
+use intertie::vendor::client::{Attached, Authorizer, Client, Outgoing, Patience};
 use intertie::vendor::source::{self, Source};
 use serde_json::{Value, json};
 use url::Url;
@@ -50,7 +50,7 @@ impl ByClientCredentials {
 }
 
 impl Authorizer for ByClientCredentials {
-    fn credentials(&self) -> BoxFuture<'_, Result<Attached, Problem>> {
+    fn credentials<'a>(&'a self, _: &'a Outgoing<'a>) -> BoxFuture<'a, Result<Attached, Problem>> {
         Box::pin(async {
             let mut token = self.token.lock().await;
             if token.is_none() {
@@ -58,7 +58,7 @@ impl Authorizer for ByClientCredentials {
                 *token = Some(text(&post(&self.base_url, "token", &[("grant_type", "client_credentials")]).await.1["access_token"]));
             }
             let headers = vec![("Authorization".to_owned(), Secret::new(format!("Bearer {}", token.as_deref().unwrap_or_default())))];
-            Ok(Attached { headers, query: Vec::new() })
+            Ok(Attached { headers, ..Attached::default() })
         })
     }
 
@@ -213,9 +213,9 @@ async fn a_revoked_credential_asks_for_a_person() {
     let (practice, _, _) = started().await;
     struct Stale;
     impl Authorizer for Stale {
-        fn credentials(&self) -> BoxFuture<'_, Result<Attached, Problem>> {
+        fn credentials<'a>(&'a self, _: &'a Outgoing<'a>) -> BoxFuture<'a, Result<Attached, Problem>> {
             let headers = vec![("Authorization".to_owned(), Secret::new("Bearer stale-and-secret"))];
-            Box::pin(async { Ok(Attached { headers, query: Vec::new() }) })
+            Box::pin(async { Ok(Attached { headers, ..Attached::default() }) })
         }
         fn refused(&self) -> BoxFuture<'_, Result<bool, Problem>> {
             Box::pin(async { Ok(false) })

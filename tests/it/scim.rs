@@ -11,7 +11,7 @@ use intertie::catalog::{Catalog, template::Context};
 use intertie::mapping::{path::Path, projection::Projection};
 use intertie::model::{Connector, Problem, Secret, Sink};
 use intertie::practice::{self, Fault, Options, When};
-use intertie::vendor::client::{Attached, Authorizer, Client, Patience};
+use intertie::vendor::client::{Attached, Authorizer, Client, Outgoing, Patience};
 use intertie::vendor::source::Source;
 use serde_json::{Value, json};
 use url::Url;
@@ -64,9 +64,9 @@ fn http() -> &'static reqwest::Client {
 struct Token(&'static str);
 
 impl Authorizer for Token {
-    fn credentials(&self) -> BoxFuture<'_, Result<Attached, Problem>> {
+    fn credentials<'a>(&'a self, _: &'a Outgoing<'a>) -> BoxFuture<'a, Result<Attached, Problem>> {
         let headers = vec![("Authorization".to_owned(), Secret::new(format!("Bearer {}", self.0)))];
-        Box::pin(async { Ok(Attached { headers, query: Vec::new() }) })
+        Box::pin(async { Ok(Attached { headers, ..Attached::default() }) })
     }
 
     fn refused(&self) -> BoxFuture<'_, Result<bool, Problem>> {

@@ -2,7 +2,7 @@
 
 use super::{LONGEST_NAME, method_of, name_problem};
 use crate::auth::keeper::Lock;
-use crate::auth::{consent, subject};
+use crate::auth::{consent, identity, subject};
 use crate::catalog::{addresses, input};
 use crate::model::{Credential, CredentialDraft, CredentialStatus, Finding, Problem, Secret, Severity, Time};
 use crate::ops::{Result, Workspace};
@@ -194,6 +194,11 @@ pub fn draft_check(ws: &Workspace, draft: &CredentialDraft) -> Result<Vec<Findin
             Some(_) => {}
             None if addresses::SETTINGS.contains(&key.as_str()) || key == subject::ISSUER => {
                 if let Err(problem) = addresses::check(key, value) {
+                    error(place(), problem);
+                }
+            }
+            None if key == identity::CA_FILE => {
+                if let Err(problem) = identity::check_authorities(value) {
                     error(place(), problem);
                 }
             }
