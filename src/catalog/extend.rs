@@ -149,3 +149,89 @@ fn moved<'t>(value: Spanned<DeValue<'t>>, at: &Range<usize>) -> Spanned<DeValue<
     };
     Spanned::new(at.clone(), value)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde::Deserialize as _;
+
+    const BASE: &str = r#"
+        schema = 1
+        id = "base"
+        name = "Base"
+        names = { fr = "La base" }
+        aliases = ["B"]
+        docs = "https://base.example/docs"
+        request = { base_url = "https://base.example" }
+        [auth.a]
+        kind = "bearer"
+        name = "A"
+        setup = ["One."]
+        [auth.b]
+        kind = "basic"
+        name = "B"
+        [[resource]]
+        id = "users"
+        path = "/users"
+        key = "id"
+        [[resource]]
+        id = "groups"
+        path = "/groups"
+        [text.fr]
+        name = "La base"
+        "auth.a.name" = "Un"
+        "auth.b.name" = "Deux"
+    "#;
+
+    fn find(id: &str, built_in: bool) -> Option<(Cow<'static, str>, bool)> {
+        let text = match id {
+            "base" => BASE.to_owned(),
+            "loop" => "id = 'loop'\nextends = 'loop2'".to_owned(),
+            "loop2" => "id = 'loop2'\nextends = 'loop'".to_owned(),
+            "broken" => "id = [".to_owned(),
+            "own" if built_in => "id = 'own'\nextends = 'base'\ndocs = 'https://own.example'".to_owned(),
+            "own" => "id = 'own'\nextends = 'own'\nhomepage = 'https://ours.example'".to_owned(),
+            _ => return None,
+        };
+        Some((text.into(), built_in || id != "own"))
+    }
+
+    fn whole(text: &str) -> Result<toml::Table, Missing> {
+        let tree = DeTable::parse(text).unwrap();
+        let bases = bases(tree.get_ref(), false, &find)?;
+        let tree = Spanned::new(tree.span(), merged(tree.into_inner(), &bases));
+        Ok(toml::Table::deserialize(toml::de::Deserializer::from(tree)).unwrap())
+    }
+
+    #[test]
+    fn what_is_taken_over() {
+        let table = whole(
+            "schema = 1\nid = 'x'\nname = 'X'\nextends = 'base'\n[auth.c]\nkind = 'none'\n[auth.a]\nname = 'Ours'\n\
+             [[resource]]\nid = 'users'\npath = '/people'\n[text.fr]\n'auth.a.name' = 'Le nôtre'",
+        )
+        .unwrap();
+        assert_eq!(table["name"].as_str(), Some("X"));
+        assert!(!table.contains_key("names") && !table.contains_key("aliases"));
+        assert_eq!(table["docs"].as_str(), Some("https://base.example/docs"));
+        let auth = table["auth"].as_table().unwrap();
+        assert_eq!(auth.keys().collect::<Vec<_>>(), ["c", "a", "b"]);
+        assert_eq!((auth["a"]["name"].as_str(), auth["a"]["kind"].as_str()), (Some("Ours"), Some("bearer")));
+        let resources = table["resource"].as_array().unwrap();
+        assert_eq!(resources.len(), 1);
+        assert_eq!((resources[0]["path"].as_str(), resources[0]["key"].as_str()), (Some("/people"), Some("id")));
+        let fr = table["text"]["fr"].as_table().unwrap();
+        assert_eq!(fr.len(), 2, "{fr:?}");
+        assert_eq!((fr["auth.a.name"].as_str(), fr["auth.b.name"].as_str()), (Some("Le nôtre"), Some("Deux")));
+    }
+
+    #[test]
+    fn chains() {
+        // A file of the workspace extends another of the workspace, which extends the built-in one of its own name, which extends the base.
+        let table = whole("id = 'x'\nextends = 'own'").unwrap();
+        assert_eq!((table["homepage"].as_str(), table["docs"].as_str()), (Some("https://ours.example"), Some("https://own.example")));
+        assert_eq!(table["resource"].as_array().unwrap().len(), 2);
+        assert_eq!(whole("id = 'x'\nextends = 'nothing'"), Err(Missing::Unknown("nothing".into())));
+        assert_eq!(whole("id = 'x'\nextends = 'broken'"), Err(Missing::Broken("broken".into())));
+        assert_eq!(whole("id = 'x'\nextends = 'loop'"), Err(Missing::Endless));
+    }
+}

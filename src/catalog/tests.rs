@@ -38,10 +38,6 @@ fn check(text: &str, stem: &str, path: &dyn Fn(&str) -> Result<(), String>) -> V
     Catalog::open(Path::new("/nonexistent")).check(text, stem, path)
 }
 
-fn parsed(text: &str) -> Connector {
-    parse::connector(&parse::Text { text, built_in: true, find: &|_, _| None }).unwrap()
-}
-
 fn faults(text: &str) -> Vec<(usize, String)> {
     check(text, "acme", &any_path).into_iter().map(|fault| (fault.line, fault.what)).collect()
 }
@@ -187,6 +183,44 @@ fn users_files_override_and_extend_and_break_only_themselves() {
     let faults = catalog.faults();
     assert_eq!(faults.len(), 3, "{faults:?}");
     assert!(faults.iter().all(|fault| fault.file.ends_with(".toml") && fault.line >= 1));
+}
+
+#[test]
+fn a_users_file_extends_a_built_in_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let catalog = Catalog::open(dir.path());
+    let write = |name: &str, text: &str| std::fs::write(dir.path().join(name), text).unwrap();
+    let head = |id: &str, base: &str| format!("schema = 1\nid = \"{id}\"\nname = \"Ours\"\nextends = \"{base}\"\n");
+    write("github.toml", &format!("{}[limit]\nconcurrency = 1\n", head("github", "github")));
+    write("ours.toml", &format!("{}[[resource]]\nid = \"members\"\nname = \"Own people\"\n", head("ours", "slack")));
+    write("lost.toml", &head("lost", "nothing-like-it"));
+    write("typo.toml", &format!("{}[auth.user]\nnmae = \"x\"\n", head("typo", "slack")));
+    let ours = catalog.get("github").unwrap();
+    let built_in = Catalog::open(Path::new("/nonexistent")).get("github").unwrap();
+    assert_eq!((ours.name.as_str(), ours.limit.concurrency), ("Ours", Some(1)));
+    assert_eq!((&ours.auth, &ours.resources, &ours.checks), (&built_in.auth, &built_in.resources, &built_in.checks));
+    assert!(matches!(ours.origin, Origin::Workspace(_)));
+    assert!(catalog.rows().iter().any(|row| row.id == "ours" && !row.auth.is_empty()));
+    let text = read(&dir.path().join("github.toml")).unwrap();
+    assert_eq!(catalog.check(&text, "github", &any_path), []);
+    let lost = catalog.get("lost").unwrap_err();
+    assert!(lost.why.contains("nothing-like-it") && lost.why.contains("Line 4"), "{lost:?}");
+    let typo = catalog.get("typo").unwrap_err();
+    assert!(typo.why.contains("nmae") && typo.why.contains("Line 6"), "{typo:?}");
+}
+
+#[test]
+fn a_language_has_its_own_texts() {
+    let dir = tempfile::tempdir().unwrap();
+    let catalog = Catalog::open(dir.path());
+    let fr = "[text.fr]\nsummary = \"Des gens.\"\n\"auth.token.setup.1\" = \"Ouvrez.\"\n\"auth.token.input.token.help\" = \"Là-bas.\"\n[[check]]";
+    let text = SMALL.replace("name = \"Token\"", "name = \"Token\"\nsetup = [\"Open.\"]").replacen("[[check]]", fr, 1);
+    std::fs::write(dir.path().join("acme.toml"), text.replace("name = \"Acme\"", "name = \"Acme\"\nnames = { fr = \"Sommet\" }")).unwrap();
+    let (english, french) = (catalog.get_in("acme", "de").unwrap(), catalog.get_in("acme", "fr").unwrap());
+    assert_eq!((english.name.as_str(), french.name.as_str(), french.summary.as_str()), ("Acme", "Sommet", "Des gens."));
+    assert_eq!((french.auth["token"].setup[0].as_str(), french.auth["token"].inputs[0].help.as_str()), ("Ouvrez.", "Là-bas."));
+    let found = matching(catalog.rows(), "sommet");
+    assert_eq!(found[0].id, "acme");
 }
 
 #[test]

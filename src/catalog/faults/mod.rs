@@ -283,3 +283,6 @@ impl<'c> Check<'c> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
