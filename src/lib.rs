@@ -6,7 +6,8 @@
 //! From the street inwards:
 //!
 //! - [`cli`]: the headless front end, one file per noun; tables and JSON.
-//! - [`prompt`]: questions line by line, for both of them.
+//! - [`plain`]: the same wizards as lines of text.
+//! - [`prompt`]: questions line by line, for `cli` and `plain`.
 //! - [`tui`]: the console. State changes only in its `update`; work runs as tasks.
 //! - [`ops`]: the use cases and the [`ops::Workspace`]. No printing, no drawing.
 //! - [`engine`]: a run: extract, filter, map, match, load; journal, deactivation, schedule, notices.
@@ -33,6 +34,7 @@ pub mod mapping;
 pub mod model;
 pub mod ops;
 pub mod permission;
+pub mod plain;
 pub mod practice;
 pub mod prompt;
 pub mod store;

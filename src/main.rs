@@ -6,7 +6,7 @@ use std::sync::Arc;
 use intertie::cli::{self, Next};
 use intertie::model::Problem;
 use intertie::ops::{Config, demo};
-use intertie::{prompt, tui};
+use intertie::{plain, prompt, tui};
 
 fn main() -> ExitCode {
     // A limit on the size of files is an error of the write, told like a full disk; by default it would kill the program.
@@ -15,6 +15,7 @@ fn main() -> ExitCode {
     let ended = match cli::start(&arguments) {
         Next::Exit(code) => return ExitCode::from(code),
         Next::Console(workspace) => tui::run(workspace, tui::Options::default()),
+        Next::Plain(workspace) => plain::run(workspace),
         Next::Demo(config) => practise(config),
         Next::Pictures(dir) => prompt::runtime().and_then(|runtime| runtime.block_on(tui::pictures::write(&dir))),
     };

@@ -23,6 +23,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("ops", &["model", "words", "vault", "store", "catalog", "mapping", "permission", "vendor", "auth", "engine", "practice"]),
     ("prompt", &["model", "words", "ops"]),
     ("cli", &["model", "words", "ops", "prompt"]),
+    ("plain", &["model", "words", "ops", "prompt"]),
     ("tui", &["model", "words", "ops"]),
 ];
 

@@ -126,7 +126,14 @@ impl Keeper {
         let mut lock = Lock::take(&self.store, &self.subject.id, &self.subject.vendor()).await?;
         let before = Tokens::load(&self.vault, &self.subject.id)?;
         // Another consent, another family: nothing of the old tokens is carried over but the count.
-        let count = before.map(|tokens| Tokens { access: String::new(), refresh: None, refresh_expires: None, ..tokens.clone() });
+        let count = before.map(|tokens| Tokens {
+            access: String::new(),
+            refresh: None,
+            refresh_expires: None,
+            id_token: None,
+            since: None,
+            ..tokens.clone()
+        });
         self.keep(received, count.as_ref())?;
         lock.intend(None).map_err(|error| lock_problem(&error))
     }
@@ -142,6 +149,8 @@ impl Keeper {
             expires: received.expires,
             refresh_expires: if rotated { received.refresh_expires } else { before.and_then(|tokens| tokens.refresh_expires) },
             generation: before.map_or(0, |tokens| tokens.generation) + 1,
+            id_token: received.id_token.as_deref().map(unsigned).or_else(|| before.and_then(|tokens| tokens.id_token.clone())),
+            since: before.and_then(|tokens| tokens.since).or(Some(Time::now())),
         };
         // First what must not be lost; then what is only shown.
         tokens.save(&self.vault, owner)?;
@@ -151,6 +160,8 @@ impl Keeper {
             standing.refresh_expires = tokens.refresh_expires;
             standing.refreshes = alone || tokens.refresh.is_some();
             // RFC 6749 §5.1: nothing said means that all was granted.
+            standing.known.scopes_said = received.granted.is_some();
+            standing.known.assumed = received.assumed;
             standing.granted = received.granted.unwrap_or_else(|| self.subject.scopes.clone());
             standing.found.extend(received.found);
             // A refusal by the API itself is not undone by a new token.
@@ -160,6 +171,11 @@ impl Keeper {
         })?;
         Ok(tokens)
     }
+}
+
+/// A signed token in compact form without its signature (RFC 7515 §7.1).
+fn unsigned(token: &str) -> String {
+    token.rsplit_once('.').map(|(content, _)| format!("{content}.")).unwrap_or_default()
 }
 
 fn lock_problem(error: &std::io::Error) -> Problem {

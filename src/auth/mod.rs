@@ -5,6 +5,7 @@
 //! - `grants`: tokens without a person, by kind of method.
 //! - `tokens`, `keeper`: tokens in the vault; one refresh at a time.
 //! - `consent`, `pending`, `listener`, `callback`, `paste`, `handoff`, `metadata`: the authorization code flow.
+//! - `jwt`, `ends`: what a token or a certificate says about itself.
 //! - `identity`: what a connection shows and trusts.
 //! - `authorizer`: what goes on a request. `check`: the proof that it works.
 
@@ -14,9 +15,11 @@ mod callback;
 pub mod check;
 pub mod consent;
 mod endpoints;
+pub mod ends;
 mod grants;
 mod handoff;
 pub mod identity;
+pub mod jwt;
 pub mod keeper;
 mod listener;
 mod metadata;
@@ -25,7 +28,7 @@ mod pending;
 mod refusal;
 mod request;
 pub mod subject;
-mod tokens;
+pub mod tokens;
 
 use std::sync::Arc;
 

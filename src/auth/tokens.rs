@@ -24,12 +24,19 @@ pub struct Tokens {
     pub refresh_expires: Option<Time>,
     /// Counts up with every replacement, so that two holders can tell whose is newer.
     pub generation: u64,
+    /// The ID token without its signature, so that nobody can use it: for people to look at.
+    #[serde(default)]
+    pub id_token: Option<String>,
+    /// When a person consented, or the first token was obtained.
+    #[serde(default)]
+    pub since: Option<Time>,
 }
 
 impl Drop for Tokens {
     fn drop(&mut self) {
         zeroize::Zeroize::zeroize(&mut self.access);
         zeroize::Zeroize::zeroize(&mut self.refresh);
+        zeroize::Zeroize::zeroize(&mut self.id_token);
     }
 }
 
@@ -70,6 +77,10 @@ pub struct Received {
     pub refresh_expires: Option<Time>,
     /// Where the vendor said which scopes it granted.
     pub granted: Option<Vec<String>>,
+    /// OpenID Connect Core §3.1.3.3.
+    pub id_token: Option<String>,
+    /// Ends that the response does not name, and that are the definition's lifetimes: `access_token`, `refresh_token`.
+    pub assumed: Vec<String>,
     /// Values to keep under `found`.
     pub found: IndexMap<String, String>,
 }
@@ -99,6 +110,13 @@ pub fn read(body: &Value, shape: &Shape<'_>, now: Time) -> Option<Received> {
         Some(Value::Array(scopes)) => Some(scopes.iter().filter_map(Value::as_str).map(str::to_owned).collect()),
         _ => None,
     };
+    let mut assumed = Vec::new();
+    if expires.is_none() && shape.access_lifetime.is_some() {
+        assumed.push("access_token".to_owned());
+    }
+    if refresh_expires.is_none() && shape.refresh_lifetime.is_some() {
+        assumed.push("refresh_token".to_owned());
+    }
     let found = response.capture.iter().filter_map(|(name, path)| Some((name.clone(), text(path)?))).collect();
     Some(Received {
         access,
@@ -106,6 +124,8 @@ pub fn read(body: &Value, shape: &Shape<'_>, now: Time) -> Option<Received> {
         refresh,
         expires: expires.or_else(|| after(shape.access_lifetime)),
         granted,
+        id_token: text("id_token"),
+        assumed,
         found,
     })
 }
@@ -245,6 +265,8 @@ mod tests {
             expires: Some(now() + SignedDuration::from_secs(life)),
             refresh_expires: None,
             generation: 1,
+            id_token: None,
+            since: None,
         };
         let later = |seconds: i64| now() + SignedDuration::from_secs(seconds);
         for (life, age, fresh) in [(3600, 3479, true), (3600, 3480, false), (60, 44, true), (60, 45, false), (60, 61, false)] {

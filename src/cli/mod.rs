@@ -42,6 +42,8 @@ pub enum Next {
     Console(Workspace),
     /// Open the console on a throw-away workspace with the practice vendor.
     Demo(Config),
+    /// The same as lines of text.
+    Plain(Workspace),
     /// Make pictures of the console.
     Pictures(PathBuf),
 }
@@ -70,7 +72,9 @@ struct Global {
     json: bool,
     #[arg(long, short = 'y', global = true, display_order = 904, help = t!("cli.flag.yes"))]
     yes: bool,
-    #[arg(short, long, global = true, display_order = 905, action = ArgAction::Help, help = t!("cli.flag.help"))]
+    #[arg(long, display_order = 905, help = t!("plain.about"))]
+    plain: bool,
+    #[arg(short, long, global = true, display_order = 906, action = ArgAction::Help, help = t!("cli.flag.help"))]
     help: Option<bool>,
 }
 
@@ -140,6 +144,7 @@ pub fn start(arguments: &[OsString]) -> Next {
     let Cli { global, command, .. } = cli;
     let as_json = global.json;
     match command {
+        None if global.plain => plain(&global),
         None => console(&global),
         Some(Command::Pictures { dir }) => Next::Pictures(dir),
         Some(Command::Demo(demo)) if !demo.headless => match needs_terminal().and_then(|()| context::config(&global)) {
@@ -170,7 +175,18 @@ fn done(result: Result<u8>, as_json: bool) -> u8 {
     })
 }
 
+fn plain(global: &Global) -> Next {
+    match context::open(global) {
+        Ok(workspace) => Next::Plain(workspace),
+        Err(problem) => Next::Exit(done(Err(problem), global.json)),
+    }
+}
+
 fn console(global: &Global) -> Next {
+    // Nothing can be drawn there.
+    if std::env::var_os("TERM").is_some_and(|term| term == "dumb") {
+        return plain(global);
+    }
     match needs_terminal().and_then(|()| context::open(global)) {
         Ok(workspace) => Next::Console(workspace),
         Err(problem) => Next::Exit(done(Err(problem), global.json)),

@@ -47,6 +47,48 @@ pub struct Credential {
     /// The last test, or the last failure in use.
     #[serde(default)]
     pub last_test: Option<TestOutcome>,
+    #[serde(default)]
+    pub known: Known,
+}
+
+/// What was learned about a credential in passing.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Known {
+    /// Ends of keys, certificates and secrets that were read in them or at the vendor.
+    pub ends: Vec<End>,
+    /// Tokens whose end is what the definition says of all of them, and not what the vendor said of this one: `access_token`,
+    /// `refresh_token`.
+    pub assumed: Vec<String>,
+    /// Whether the vendor said which scopes it granted.
+    pub scopes_said: bool,
+    /// Since when the secret is the one that it is.
+    pub secret_since: Option<Time>,
+    /// Secrets that were rotated and still have their old value beside the new one.
+    pub rotated: Vec<Rotated>,
+    /// By how many seconds this host's clock was ahead of the vendor's at the last test; negative when it was behind.
+    pub clock_ahead: Option<i64>,
+}
+
+/// The end of a key, a certificate or a secret.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct End {
+    /// `secret`, `certificate` or `key`.
+    pub what: String,
+    /// The input that holds it.
+    pub field: String,
+    pub at: Time,
+    /// `token` (read in it) or `vendor` (the vendor said so).
+    pub known_from: String,
+}
+
+/// A secret that took the place of another.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Rotated {
+    pub field: String,
+    pub at: Time,
+    /// When the old value ends, as far as it was known.
+    pub old_expires: Option<Time>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,6 +96,8 @@ pub struct Credential {
 pub enum CredentialStatus {
     Untested,
     Valid,
+    /// It works, and something ends soon that does not renew itself. Found when it is looked at; never stored.
+    Expiring,
     Expired,
     NeedsConsent,
     Refused,

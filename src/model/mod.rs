@@ -4,6 +4,7 @@ mod connector;
 mod credential;
 mod integration;
 mod inventory;
+pub mod labels;
 mod mapping;
 mod method;
 mod notice;

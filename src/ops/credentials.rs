@@ -12,7 +12,7 @@ mod rotate;
 use super::{Result, Workspace};
 use crate::auth::{identity, subject};
 use crate::catalog::addresses;
-use crate::model::{AuthMethod, Connector, Credential, Problem, Time};
+use crate::model::{AuthMethod, Connector, Credential, Problem};
 use crate::words::clean;
 use crate::{problem, t};
 
@@ -41,16 +41,13 @@ pub(super) fn method_of<'c>(connector: &'c Connector, method: &str) -> Result<&'
 
 pub fn list(ws: &Workspace) -> Result<Vec<Credential>> {
     let mut all = ws.store()?.credentials()?;
-    let now = Time::now();
-    for credential in &mut all {
-        credential.status = expiry::status_now(credential, now);
-    }
+    expiry::look(ws, &mut all)?;
     Ok(all)
 }
 
 pub fn get(ws: &Workspace, name: &str) -> Result<Credential> {
     let mut credential = ws.store()?.credential(name)?.ok_or_else(|| not_found(name))?;
-    credential.status = expiry::status_now(&credential, Time::now());
+    expiry::look(ws, std::slice::from_mut(&mut credential))?;
     Ok(credential)
 }
 

@@ -5,7 +5,7 @@ use std::io::{self, BufRead as _, IsTerminal as _, Read as _, Write as _};
 use rustix::termios::{self, LocalModes, OptionalActions, SpecialCodeIndex, Termios};
 use zeroize::{Zeroize as _, Zeroizing};
 
-use crate::model::Secret;
+use crate::model::{Problem, Secret};
 use crate::ops::Result;
 use crate::words::clean;
 use crate::{problem, t};
@@ -29,6 +29,12 @@ pub fn text(question: &str, default: Option<&str>) -> Result<String> {
     }
     let answer = line.trim();
     Ok(if answer.is_empty() { default.unwrap_or_default() } else { answer }.to_owned())
+}
+
+/// Whether a failure says that nobody answers any more.
+#[must_use]
+pub fn has_ended(problem: &Problem) -> bool {
+    *problem == problem!(Usage, "cli.ask.ended")
 }
 
 /// Asks for yes or no; anything but yes is no.

@@ -5,7 +5,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 use serde::{Deserialize, Serialize};
 
 use super::{Store, StoreError};
-use crate::model::{Credential, CredentialDraft, CredentialStatus, Integration, TestOutcome, Time};
+use crate::model::{Credential, CredentialDraft, CredentialStatus, Integration, Known, TestOutcome, Time};
 
 /// A draft as it is kept: what was typed, and what was found out about it meanwhile. A front end saves the first without knowing the second.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -30,6 +30,8 @@ pub struct Standing {
     pub secret_expires: Option<Time>,
     pub tested: Option<Time>,
     pub last_test: Option<TestOutcome>,
+    #[serde(default)]
+    pub known: Known,
 }
 
 /// Whether an identifier is a draft's.
@@ -51,6 +53,7 @@ impl Standing {
             secret_expires: credential.secret_expires,
             tested: credential.tested,
             last_test: credential.last_test.clone(),
+            known: credential.known.clone(),
         }
     }
 
@@ -64,6 +67,7 @@ impl Standing {
         credential.secret_expires = self.secret_expires;
         credential.tested = self.tested;
         credential.last_test = self.last_test;
+        credential.known = self.known;
     }
 }
 

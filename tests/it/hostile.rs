@@ -104,6 +104,7 @@ fn credential(text: &str) -> Credential {
         created: Time::UNIX_EPOCH,
         tested: None,
         refreshes: false,
+        known: Default::default(),
         last_test: Some(TestOutcome {
             ok: false,
             at: Time::UNIX_EPOCH,

@@ -11,6 +11,7 @@ mod kill;
 mod oauth_faults;
 mod oidc;
 mod peers;
+mod plain;
 mod practice_credentials;
 mod pty;
 mod scim;

@@ -4,7 +4,7 @@ use super::{LONGEST_NAME, method_of, name_problem};
 use crate::auth::keeper::Lock;
 use crate::auth::{consent, identity, subject};
 use crate::catalog::{addresses, input};
-use crate::model::{Credential, CredentialDraft, CredentialStatus, Finding, Problem, Secret, Severity, Time};
+use crate::model::{Credential, CredentialDraft, CredentialStatus, Finding, Known, Problem, Secret, Severity, Time};
 use crate::ops::{Result, Workspace};
 use crate::store::credentials::{KeptDraft, Standing};
 use crate::store::id;
@@ -265,6 +265,7 @@ pub(in crate::ops) fn as_credential(ws: &Workspace, kept: &KeptDraft, id: &str) 
         created: Time::now(),
         tested: None,
         last_test: None,
+        known: Known::default(),
     };
     kept.standing.clone().give_to(&mut credential);
     credential

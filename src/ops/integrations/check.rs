@@ -104,6 +104,7 @@ fn source(ws: &Workspace, integration: &Integration, out: &mut Findings) -> Resu
     let (label, name) = (clean::line(&credential.name, 100), clean::line(&integration.name, 100));
     match credential.status {
         CredentialStatus::Valid => {}
+        CredentialStatus::Expiring => out.hint("credential", problem!(PersonMustAct, "integration.credential_expiring", credential = label)),
         CredentialStatus::Untested | CredentialStatus::Unknown => {
             out.hint("credential", problem!(Usage, "integration.credential_untested", credential = label));
         }

@@ -9,6 +9,7 @@ pub fn credential_status(status: CredentialStatus) -> (&'static str, Symbol, Ton
     match status {
         CredentialStatus::Untested => (crate::t!("credentials.standing.untested"), Symbol::Quiet, Tone::Dim),
         CredentialStatus::Valid => (crate::t!("credentials.standing.valid"), Symbol::Good, Tone::Good),
+        CredentialStatus::Expiring => (crate::t!("credentials.standing.expiring"), Symbol::Notice, Tone::Notice),
         CredentialStatus::Expired => (crate::t!("credentials.standing.expired"), Symbol::Bad, Tone::Bad),
         CredentialStatus::NeedsConsent => (crate::t!("credentials.standing.needs_consent"), Symbol::Notice, Tone::Notice),
         CredentialStatus::Refused => (crate::t!("credentials.standing.refused"), Symbol::Bad, Tone::Bad),

@@ -30,6 +30,7 @@ fn credential(id: &str, name: &str, connector: &str, method: &str, status: Crede
         tested: None,
         last_test: None,
         references: indexmap::IndexMap::new(),
+        known: Default::default(),
     }
 }
 

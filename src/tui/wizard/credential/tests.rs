@@ -163,6 +163,7 @@ fn credential_of(draft: &CredentialDraft, status: CredentialStatus, last_test: O
         tested: last_test.as_ref().map(|test| test.at),
         last_test,
         references: indexmap::IndexMap::new(),
+        known: Default::default(),
     }
 }
 
