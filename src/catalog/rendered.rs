@@ -5,15 +5,15 @@ use crate::model::{Paging, Problem, Resource};
 use crate::problem;
 use crate::words::clean;
 
-/// Fills in the templates of `query`, `records`, `active` and the paging. A query value that comes out empty is left out, so that an optional
+/// Fills in the templates of `query`, `headers`, `body`, `form`, `records`, `active` and the paging. A query value that comes out empty is left out, so that an optional
 /// input can steer it: `{{ input.filter or '' }}`. The path stays a template: whoever sends a request fills it in, once.
 pub fn resource(resource: &Resource, context: &Context) -> Result<Resource, Problem> {
     let mut out = resource.clone();
     let text = |template: &str| template::render(template, context);
-    for value in out.query.values_mut() {
-        *value = text(value)?;
+    for values in [&mut out.query, &mut out.headers, &mut out.form] {
+        *values = template::pairs(values, context)?.into_iter().collect();
     }
-    out.query.retain(|_, value| !value.is_empty());
+    out.body = out.body.as_ref().map(|body| template::json(body, context)).transpose()?;
     out.records = text(&out.records)?;
     if let Some(active) = &mut out.active {
         active.path = text(&active.path)?;
@@ -26,6 +26,16 @@ pub fn resource(resource: &Resource, context: &Context) -> Result<Resource, Prob
     }
     paging(&mut out.paging, context)?;
     Ok(out)
+}
+
+/// The list in an answer, and the member of each element that is the record, both as paths; either may be empty. `edges[*].node` is the member
+/// `node` of each element of `edges`.
+#[must_use]
+pub fn list_and_member(records: &str) -> (&str, &str) {
+    match records.trim().split_once("[*]") {
+        None => (records.trim(), ""),
+        Some((list, member)) => (list, member.strip_prefix('.').unwrap_or(member)),
+    }
 }
 
 /// Fills in one paging. An optional text that comes out empty is absent; a page size without a parameter to ask for it is not known, either.
@@ -116,6 +126,15 @@ mod tests {
             sized.paging,
             Paging::Page { param: "page".into(), first: 1, size_param: Some("n".into()), size: Some(100), more: None, total: None }
         );
+    }
+
+    #[test]
+    fn a_member_of_each_element() {
+        for (records, expected) in
+            [("", ("", "")), ("data", ("data", "")), ("a.b[*].c.d", ("a.b", "c.d")), ("[*].user", ("", "user")), ("a[*]", ("a", ""))]
+        {
+            assert_eq!(list_and_member(records), expected, "{records}");
+        }
     }
 
     #[test]

@@ -62,6 +62,12 @@ impl Path {
         Self { steps: vec![Step::Key(name.to_owned())] }
     }
 
+    /// The same place in a record that is itself at `before`.
+    #[must_use]
+    pub fn behind(&self, before: &Self) -> Self {
+        Self { steps: before.steps.iter().chain(&self.steps).cloned().collect() }
+    }
+
     /// The value there, if any.
     #[must_use]
     pub fn get<'v>(&self, value: &'v serde_json::Value) -> Option<&'v serde_json::Value> {

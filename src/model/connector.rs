@@ -104,6 +104,11 @@ impl Connector {
         self.resources.iter().find(|resource| resource.id == id)
     }
 
+    /// What a credential of `method` can read.
+    pub fn resources_for(&self, method: &str) -> impl Iterator<Item = &Resource> {
+        self.resources.iter().filter(move |resource| resource.read_by(method))
+    }
+
     /// Everything that `method` asks for: the connector's own inputs, then the method's; a method's input replaces one of the same key.
     #[must_use]
     pub fn inputs_for(&self, method: &str) -> Vec<&Input> {
@@ -307,7 +312,7 @@ pub struct Resource {
     /// Methods that can read it; all when empty.
     #[serde(default)]
     pub auth: Vec<String>,
-    /// Where the list of records is in a response body; the body itself when empty. `records[*].item` takes a member of each.
+    /// Where the list of records is in a response body; the body itself when empty. `edges[*].node`: the record is a member of each element.
     #[serde(default)]
     pub records: String,
     #[serde(default)]
@@ -328,6 +333,14 @@ pub struct Resource {
     pub active: Option<ActiveRule>,
     #[serde(default, rename = "field")]
     pub fields: Vec<SourceField>,
+}
+
+impl Resource {
+    /// Whether a credential of `method` can read it.
+    #[must_use]
+    pub fn read_by(&self, method: &str) -> bool {
+        self.auth.is_empty() || self.auth.iter().any(|one| one == method)
+    }
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]

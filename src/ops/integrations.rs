@@ -42,12 +42,16 @@ pub fn set_source(ws: &Workspace, integration: &mut Integration, credential: &st
     let credential = credentials::get(ws, credential)?;
     let connector = ws.catalog().get(&credential.connector)?;
     let chosen = match resource {
-        Some(id) => Some(connector.resource(id).ok_or_else(|| no_resource(&connector, id))?),
-        None => connector
-            .resource(&integration.resource)
-            .filter(|resource| !kinds(resource.kind).is_empty())
-            .or_else(|| connector.resources.iter().find(|resource| kinds(resource.kind).contains(&integration.kind)))
-            .or_else(|| connector.resources.iter().find(|resource| !kinds(resource.kind).is_empty())),
+        Some(id) => {
+            let resource = connector.resource(id).ok_or_else(|| no_resource(&connector, id))?;
+            readable(&connector, resource, &credential)?;
+            Some(resource)
+        }
+        None => {
+            let fitting = || connector.resources_for(&credential.method).filter(|resource| !kinds(resource.kind).is_empty());
+            let present = fitting().find(|resource| resource.id == integration.resource);
+            present.or_else(|| fitting().find(|resource| kinds(resource.kind).contains(&integration.kind))).or_else(|| fitting().next())
+        }
     };
     integration.credential = credential.id;
     integration.connector.clone_from(&connector.id);
@@ -132,6 +136,17 @@ pub(super) fn source(ws: &Workspace, integration: &Integration) -> Result<(Arc<C
 fn no_resource(connector: &Connector, id: &str) -> Problem {
     let known = connector.resources.iter().map(|resource| resource.id.as_str()).collect::<Vec<_>>().join(", ");
     problem!(Usage, "integration.no_resource", connector = connector.name, resource = clean::line(id, 60), known = known)
+}
+
+/// Whether a resource can be read with a credential of this method.
+pub(super) fn readable(connector: &Connector, resource: &Resource, credential: &Credential) -> Result<()> {
+    if resource.read_by(&credential.method) {
+        return Ok(());
+    }
+    let name = |key: &String| connector.auth.get(key).map_or_else(|| key.clone(), |method| method.name.clone());
+    let methods = clean::line(&resource.auth.iter().map(name).collect::<Vec<_>>().join(", "), 200);
+    let (resource, credential) = (clean::line(&resource.name, 100), clean::line(&credential.name, 100));
+    Err(problem!(Usage, "integration.method_unfit", resource = resource, credential = credential, methods = methods))
 }
 
 /// The credential that it reads with.

@@ -25,6 +25,7 @@ const LABEL: usize = 60;
 pub async fn sample(ws: &Workspace, integration: &Integration, limit: usize, sink: &Sink) -> Result<Sample> {
     let (connector, resource) = integrations::source(ws, integration)?;
     let credential = integrations::credential(ws, integration)?;
+    integrations::readable(&connector, &resource, &credential)?;
     let (client, context) = auth::connect(ws.store()?, ws.vault(), ws.catalog(), &credential)?;
     let client = (resource.format == Format::Json).then_some(client);
     let (records, total) = vendor::source::sample(connector, &resource, &context, client, limit, sink).await?;

@@ -42,6 +42,7 @@ fn open(ws: &Workspace, integration: &Integration, run: &Run, sink: &Sink) -> Re
             resource = clean::line(&integration.resource, 60)
         )
     })?;
+    super::integrations::readable(&connector, &resource, &credential)?;
     let saas = integration.kind == IntegrationKind::UserAndSaasUser;
     let fields = super::mappings::destination_fields(ws, super::integrations::tables(integration.kind)[0])?;
     let saas_fields = saas.then(|| super::mappings::destination_fields(ws, Table::SaasUsers)).transpose()?;

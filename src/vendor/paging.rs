@@ -21,6 +21,8 @@ pub struct Facts {
     pub total: Option<u64>,
     /// The next cursor, or the next page's address.
     pub next: Option<String>,
+    /// Whether that was a number, and not a text.
+    pub numeric: bool,
 }
 
 impl Facts {
@@ -35,13 +37,23 @@ impl Facts {
             _ => None,
         };
         let total = total.as_u64().or_else(|| total.as_str().and_then(|text| text.trim().parse().ok()));
+        let numeric = next.is_number();
         let next = match next {
             Value::String(text) if !text.trim().is_empty() => Some(text.clone()),
             Value::Number(number) => Some(number.to_string()),
             _ => None,
         };
-        Self { more, total, next }
+        Self { more, total, next, numeric }
     }
+}
+
+/// Parameters of a request: numbers stay numbers where they travel in JSON.
+pub type Params = Vec<(String, Value)>;
+
+/// A parameter as it travels in a query or a form.
+#[must_use]
+pub fn text(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
 /// A page that was read.
@@ -62,7 +74,9 @@ pub struct Seen<'a> {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Turn {
     /// The resource's address with these parameters set.
-    Params(Vec<(String, String)>),
+    Params(Params),
+    /// The address at which the list goes on, with these parameters and nothing else.
+    Continue(Params),
     /// This address as it is; on the origin of the page before.
     Url(Url),
 }
@@ -130,11 +144,11 @@ impl Pager {
 
     /// The parameters of the first request.
     #[must_use]
-    pub fn first(&self) -> Vec<(String, String)> {
+    pub fn first(&self) -> Params {
         match &self.rule {
             Paging::None => Vec::new(),
-            Paging::Page { param, first, size_param, size, .. } => with_size(vec![(param.clone(), first.to_string())], size_param.as_deref(), *size),
-            Paging::Offset { param, size_param, size, .. } => with_size(vec![(param.clone(), "0".to_owned())], size_param.as_deref(), Some(*size)),
+            Paging::Page { param, first, size_param, size, .. } => with_size(vec![(param.clone(), (*first).into())], size_param.as_deref(), *size),
+            Paging::Offset { param, size_param, size, .. } => with_size(vec![(param.clone(), 0.into())], size_param.as_deref(), Some(*size)),
             Paging::Cursor { size_param, size, .. } | Paging::LinkHeader { size_param, size } | Paging::NextUrl { size_param, size, .. } => {
                 with_size(Vec::new(), size_param.as_deref(), *size)
             }
@@ -170,25 +184,30 @@ impl Pager {
                     Some(more) => more,
                     None => self.more_by_count(seen, *size)?,
                 };
-                let params = || vec![(param.clone(), (first + self.pages).to_string())];
+                let params = || vec![(param.clone(), (first + self.pages).into())];
                 Ok(go_on.then(|| Turn::Params(with_size(params(), size_param.as_deref(), *size))))
             }
             Paging::Offset { param, size_param, size, .. } => {
                 let go_on = self.more_by_count(seen, Some(*size))?;
-                let params = || vec![(param.clone(), self.read.to_string())];
+                let params = || vec![(param.clone(), self.read.into())];
                 Ok(go_on.then(|| Turn::Params(with_size(params(), size_param.as_deref(), Some(*size)))))
             }
             Paging::Scim { size } => {
                 let go_on = self.more_by_count(seen, None)?;
                 Ok(go_on.then(|| Turn::Params(scim(self.read + 1, *size))))
             }
-            Paging::Cursor { param, size_param, size, .. } => match (&facts.next, facts.more) {
+            Paging::Cursor { param, size_param, size, path, .. } => match (&facts.next, facts.more) {
                 (_, Some(false)) | (None, None) => Ok(None),
                 (None, Some(true)) => Err(Fault::Lost),
                 (Some(next), _) => {
-                    let params = with_size(vec![(param.clone(), next.clone())], size_param.as_deref(), *size);
+                    let number = if facts.numeric { serde_json::from_str(next).ok() } else { None };
+                    let cursor = vec![(param.clone(), number.unwrap_or_else(|| Value::String(next.clone())))];
+                    let turn = match path {
+                        Some(_) => Turn::Continue(cursor),
+                        None => Turn::Params(with_size(cursor, size_param.as_deref(), *size)),
+                    };
                     self.visit(next)?;
-                    Ok(Some(Turn::Params(params)))
+                    Ok(Some(turn))
                 }
             },
             Paging::LinkHeader { .. } => match seen.links.iter().find_map(|link| next_link(link)) {
@@ -236,15 +255,15 @@ impl Pager {
     }
 }
 
-fn with_size(mut params: Vec<(String, String)>, name: Option<&str>, size: Option<u64>) -> Vec<(String, String)> {
+fn with_size(mut params: Params, name: Option<&str>, size: Option<u64>) -> Params {
     if let (Some(name), Some(size)) = (name, size) {
-        params.push((name.to_owned(), size.to_string()));
+        params.push((name.to_owned(), size.into()));
     }
     params
 }
 
-fn scim(start: u64, size: u64) -> Vec<(String, String)> {
-    vec![("startIndex".to_owned(), start.to_string()), ("count".to_owned(), size.to_string())]
+fn scim(start: u64, size: u64) -> Params {
+    vec![("startIndex".to_owned(), start.into()), ("count".to_owned(), size.into())]
 }
 
 /// The target of `rel="next"` in a `Link` header (RFC 8288 §3), if there is one.
@@ -305,13 +324,14 @@ mod tests {
     fn walk(rule: &Paging, replies: &[Reply]) -> (Vec<String>, Result<(), Fault>) {
         let base = Url::parse("https://api.example/v1/users").unwrap();
         let mut pager = Pager::new(rule);
-        let show = |params: &[(String, String)]| params.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("&");
+        let show = |params: &[(String, Value)]| params.iter().map(|(name, value)| format!("{name}={}", text(value))).collect::<Vec<_>>().join("&");
         let mut asked = vec![show(&pager.first())];
         for (i, (records, more, total, next)) in replies.iter().enumerate() {
-            let facts = Facts { more: *more, total: *total, next: next.map(str::to_owned) };
+            let facts = Facts { more: *more, total: *total, next: next.map(str::to_owned), numeric: false };
             let seen = Seen { url: &base, links: next.iter().copied().collect(), facts, records: *records, print: i as u64 };
             match pager.next(&seen) {
                 Ok(Some(Turn::Params(params))) => asked.push(show(&params)),
+                Ok(Some(Turn::Continue(params))) => asked.push(format!("… {}", show(&params))),
                 Ok(Some(Turn::Url(url))) => asked.push(url.to_string()),
                 Ok(None) => return (asked, Ok(())),
                 Err(fault) => return (asked, Err(fault)),
@@ -421,8 +441,11 @@ mod tests {
 
     #[test]
     fn facts_in_the_forms_that_vendors_use() {
-        assert_eq!(Facts::new(&json!("True"), &json!("12"), &json!(7)), Facts { more: Some(true), total: Some(12), next: Some("7".to_owned()) });
-        assert_eq!(Facts::new(&json!(0), &json!(-1), &json!("  ")), Facts { more: Some(false), total: None, next: None });
+        assert_eq!(
+            Facts::new(&json!("True"), &json!("12"), &json!(7)),
+            Facts { more: Some(true), total: Some(12), next: Some("7".to_owned()), numeric: true }
+        );
+        assert_eq!(Facts::new(&json!(0), &json!(-1), &json!("  ")), Facts { more: Some(false), ..Facts::default() });
         assert_eq!(Facts::new(&json!(null), &json!({}), &json!([])), Facts::default());
     }
 
@@ -444,11 +467,11 @@ mod tests {
                 pages += 1;
                 prop_assert!(pages <= 500);
                 let link = next.as_ref().map(|next| format!("<{next}>; rel=next"));
-                let facts = Facts { more: *more, total: *total, next: next.clone() };
+                let facts = Facts { more: *more, total: *total, next: next.clone(), numeric: false };
                 let seen = Seen { url: &url, links: link.iter().map(String::as_str).collect(), facts, records: *records, print: *print };
                 match pager.next(&seen) {
                     Ok(Some(Turn::Url(next))) => url = next,
-                    Ok(Some(Turn::Params(_))) => {}
+                    Ok(Some(Turn::Params(_) | Turn::Continue(_))) => {}
                     Ok(None) | Err(_) => break,
                 }
             }
@@ -472,11 +495,11 @@ mod tests {
                 match pager.next(&Seen { url: &url, links: Vec::new(), facts, records, print: offset }).unwrap() {
                     None => { offset += records; break }
                     Some(Turn::Params(params)) => {
-                        let start: u64 = params[0].1.parse().unwrap();
+                        let start: u64 = params[0].1.as_u64().unwrap();
                         prop_assert_eq!(start - u64::from(scim), offset + records);
                         offset += records;
                     }
-                    Some(Turn::Url(_)) => unreachable!(),
+                    Some(Turn::Url(_) | Turn::Continue(_)) => unreachable!(),
                 }
             }
             prop_assert_eq!(offset, people);

@@ -12,14 +12,14 @@ use tokio::sync::mpsc;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use url::Url;
 
-use super::client::{self, Answer, Ask, Client, rendered};
+use super::client::{self, Answer, Ask, Body, Client, rendered};
 use super::files;
 use super::http;
-use super::paging::{Facts, Fault, Pager, Seen, Turn};
+use super::paging::{self, Facts, Fault, Pager, Params, Seen, Turn};
 use crate::catalog::{self, template::Context};
-use crate::mapping::path::Path;
+use crate::mapping::path::{Path, Step};
 use crate::mapping::projection::{Projection, Records, Row};
-use crate::model::{Connector, Format, Problem, Progress, RecordError, Resource, Sink};
+use crate::model::{Connector, Format, Paging, Problem, Progress, RecordError, Resource, Secret, Sink};
 use crate::words::clean;
 use crate::{problem, t};
 
@@ -209,7 +209,14 @@ impl Reader {
                 )
             })
         };
-        let records = if resource.records.trim().is_empty() { None } else { Some(path(&resource.records)?) };
+        let (list, member) = catalog::list_and_member(&resource.records);
+        let records = if list.is_empty() { None } else { Some(path(list)?) };
+        let projection = if member.is_empty() {
+            projection
+        } else {
+            let member = path(member)?;
+            Projection::new(projection.paths().iter().map(|path| path.behind(&member)).collect())
+        };
         let pager = Pager::new(&resource.paging);
         let mut beside = Vec::new();
         let mut places = [None; 3];
@@ -221,13 +228,25 @@ impl Reader {
         }
         let query: Vec<(String, String)> = resource.query.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
         let base = client.address(&resource.path, &query)?;
+        let further = match &resource.paging {
+            Paging::Cursor { path: Some(path), .. } => Some(client.address(path, &[])?),
+            _ => None,
+        };
+        let content = match &resource.body {
+            Some(body) => Content::Json(body.clone()),
+            None if resource.form.is_empty() => Content::None,
+            None => Content::Form(resource.form.iter().map(|(name, value)| (name.clone(), value.clone())).collect()),
+        };
         let counts = Arc::new(Counts::new());
         let turn = Some(Turn::Params(pager.first()));
         Ok(Self::Http(Box::new(List {
             sink: counting(sink, cancel, &counts),
             client,
             method: resource.method.clone(),
+            headers: resource.headers.iter().map(|(name, value)| (name.clone(), value.clone())).collect(),
             base,
+            further,
+            content,
             turn,
             pager,
             shape: Arc::new(Shape { projection, records, beside: Projection::new(beside) }),
@@ -265,8 +284,13 @@ struct Shape {
 struct List {
     client: Client,
     method: String,
+    headers: Vec<(String, String)>,
     /// The resource's address, without the parameters of paging.
     base: Url,
+    /// Where further pages are asked, if elsewhere.
+    further: Option<Url>,
+    /// What is sent, without the parameters of paging.
+    content: Content,
     /// The next request; `None` at the end.
     turn: Option<Turn>,
     pager: Pager,
@@ -279,6 +303,63 @@ struct List {
     sink: Sink,
 }
 
+/// What a request for a page carries. The parameters of paging travel in it where there is anything, else in the query.
+enum Content {
+    None,
+    Json(Value),
+    Form(Vec<(String, String)>),
+}
+
+impl Content {
+    /// With parameters; those it has already are replaced.
+    fn with(&self, params: &Params) -> Result<Option<Body>, Problem> {
+        Ok(match self {
+            Self::None => None,
+            Self::Json(body) => {
+                let mut body = body.clone();
+                for (name, value) in params {
+                    set(&mut body, name, value)?;
+                }
+                Some(Body::Json(body))
+            }
+            Self::Form(fields) => {
+                let kept = fields.iter().filter(|(name, _)| params.iter().all(|(param, _)| param != name)).cloned();
+                let fields = kept.chain(params.iter().map(|(name, value)| (name.clone(), paging::text(value))));
+                Some(Body::Form(fields.map(|(name, value)| (name, Secret::new(value))).collect()))
+            }
+        })
+    }
+
+    /// The parameters alone.
+    fn only(&self, params: &Params) -> Result<Option<Body>, Problem> {
+        match self {
+            Self::None => Ok(None),
+            Self::Json(_) => Self::Json(Value::Object(serde_json::Map::new())).with(params),
+            Self::Form(_) => Self::Form(Vec::new()).with(params),
+        }
+    }
+}
+
+/// Sets a member by its path; objects on the way are made.
+fn set(body: &mut Value, path: &str, value: &Value) -> Result<(), Problem> {
+    let unusable = || problem!(Usage, "vendor.body_path", path = clean::line(path, 100));
+    let mut place = body;
+    for step in Path::parse(path).map_err(|_| unusable())?.steps {
+        if let Step::Key(_) = step
+            && place.is_null()
+        {
+            *place = Value::Object(serde_json::Map::new());
+        }
+        place = match (step, place) {
+            (Step::Key(key), Value::Object(members)) => members.entry(key).or_insert(Value::Null),
+            (Step::Index(index), Value::Array(list)) => list.get_mut(index).ok_or_else(unusable)?,
+            _ => return Err(unusable()),
+        };
+    }
+    *place = value.clone();
+    Ok(())
+}
+
 /// Bodies longer than this are parsed off the async threads.
 const LARGE: usize = 64 << 10;
 /// How often a page is asked for whose body cannot be read.
@@ -287,11 +368,21 @@ const BODY_TRIES: u32 = 3;
 impl List {
     async fn page(&mut self) -> Result<Option<Page>, Problem> {
         let Some(turn) = self.turn.take() else { return Ok(None) };
-        let url = match turn {
-            Turn::Params(params) => with_params(&self.base, &params),
-            Turn::Url(url) => url,
+        let (url, body) = match turn {
+            Turn::Params(params) => match self.content.with(&params)? {
+                None => (with_params(&self.base, &params), None),
+                body => (self.base.clone(), body),
+            },
+            Turn::Continue(params) => {
+                let further = self.further.as_ref().unwrap_or(&self.base);
+                match self.content.only(&params)? {
+                    None => (with_params(further, &params), None),
+                    body => (further.clone(), body),
+                }
+            }
+            Turn::Url(url) => (url, self.content.with(&Params::new())?),
         };
-        let (answer, parsed, requests) = self.fetch(&url).await?;
+        let (answer, parsed, requests) = self.fetch(&url, body.as_ref()).await?;
         let Records { rows, bad, found, beside } = parsed;
         if !found && !self.pager.may_lack_list() {
             let place = if self.place.is_empty() { "." } else { &self.place };
@@ -321,11 +412,11 @@ impl List {
     }
 
     /// One page's body, read. A body that is broken JSON is asked for again: it is usually one that was cut short.
-    async fn fetch(&self, url: &Url) -> Result<(Answer, Records, u64), Problem> {
+    async fn fetch(&self, url: &Url, body: Option<&Body>) -> Result<(Answer, Records, u64), Problem> {
         let (mut requests, mut tries) = (0, 0);
         loop {
             tries += 1;
-            let ask = Ask { method: &self.method, url: url.clone(), headers: &[], body: None, harmless: true };
+            let ask = Ask { method: &self.method, url: url.clone(), headers: &self.headers, body, harmless: true };
             let answer = self.client.ask(&ask, &self.sink).await?;
             requests += answer.requests;
             let error = match parse(&self.shape, answer.body.clone(), self.client.vendor()).await? {
@@ -375,7 +466,7 @@ async fn parse(shape: &Arc<Shape>, body: Bytes, vendor: &str) -> Result<Result<R
 }
 
 /// The address with these parameters; those it has already are replaced.
-fn with_params(base: &Url, params: &[(String, String)]) -> Url {
+fn with_params(base: &Url, params: &Params) -> Url {
     if params.is_empty() {
         return base.clone();
     }
@@ -385,7 +476,7 @@ fn with_params(base: &Url, params: &[(String, String)]) -> Url {
         .map(|(name, value)| (name.into(), value.into()))
         .collect();
     let mut url = base.clone();
-    url.query_pairs_mut().clear().extend_pairs(kept).extend_pairs(params);
+    url.query_pairs_mut().clear().extend_pairs(kept).extend_pairs(params.iter().map(|(name, value)| (name, paging::text(value))));
     url
 }
 
@@ -438,203 +529,4 @@ fn counting(sink: &Sink, cancel: CancellationToken, counts: &Arc<Counts>) -> Sin
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::client::Patience;
-    use super::*;
-    use serde_json::json;
-    use std::time::Duration;
-    use wiremock::matchers::{path, query_param};
-    use wiremock::{Mock, MockServer, ResponseTemplate};
-
-    fn connector(resource: &str) -> Arc<Connector> {
-        let text =
-            format!("schema = 1\nid = 'acme'\nname = 'Acme'\n[[resource]]\nid = 'users'\nname = 'Users'\nkind = 'users'\nkey = 'id'\n{resource}");
-        Arc::new(toml::from_str(&text).unwrap())
-    }
-
-    struct Setup {
-        connector: Arc<Connector>,
-        context: Context,
-        client: Client,
-    }
-
-    fn setup(server: &MockServer, resource: &str) -> Setup {
-        let connector = connector(resource);
-        let mut context = Context::default();
-        context.input.insert("base_url".to_owned(), server.uri());
-        let patience = Patience { base: Duration::from_millis(2), timeout: Duration::from_secs(5), ..Patience::default() };
-        let client = Client::new(connector.clone(), context.clone(), None).unwrap().with_patience(patience);
-        Setup { connector, context, client }
-    }
-
-    impl Setup {
-        fn open(&self, sink: &Sink) -> Source {
-            let projection = Projection::new(vec![Path::parse("id").unwrap(), Path::parse("name.first").unwrap()]);
-            Source::open(self.connector.clone(), &self.connector.resources[0], &self.context, Some(self.client.clone()), projection, sink).unwrap()
-        }
-
-        async fn read(&self) -> Result<Vec<Page>, Problem> {
-            let (mut source, mut pages) = (self.open(&Sink::none()), Vec::new());
-            while let Some(page) = source.next().await? {
-                pages.push(page);
-            }
-            Ok(pages)
-        }
-    }
-
-    const PAGES: &str = "path = '/users'\nrecords = 'data'\n[resource.query]\nactive = 'true'\n[resource.paging]\nkind = 'page'\nparam = 'page'\nmore = 'has_more'\ntotal = 'total_count'";
-
-    async fn serve(server: &MockServer, page: &str, response: ResponseTemplate) {
-        Mock::given(path("/users")).and(query_param("page", page)).and(query_param("active", "true")).respond_with(response).mount(server).await;
-    }
-
-    #[tokio::test]
-    async fn pages_are_read_to_the_end() {
-        let server = MockServer::start().await;
-        let first = json!({"has_more": true, "total_count": 4, "data": [{"id": 1, "name": {"first": "Ada"}}, 7, {"id": 2}]});
-        serve(&server, "1", ResponseTemplate::new(200).set_body_json(first)).await;
-        let second = json!({"has_more": false, "total_count": 4, "data": [{"id": 3, "more": [1, 2]}]});
-        serve(&server, "2", ResponseTemplate::new(200).set_body_json(second)).await;
-        let pages = setup(&server, PAGES).read().await.unwrap();
-        let rows: Vec<(u64, Vec<Value>)> = pages.iter().flat_map(|page| &page.rows).map(|row| (row.number, row.slots.clone())).collect();
-        assert_eq!(rows, [(1, vec![json!(1), json!("Ada")]), (3, vec![json!(2), json!(null)]), (4, vec![json!(3), json!(null)])]);
-        assert_eq!(pages[0].bad.iter().map(|bad| bad.number).collect::<Vec<_>>(), [2]);
-        assert_eq!(pages.iter().map(|page| (page.requests, page.total)).collect::<Vec<_>>(), [(1, Some(4)), (1, Some(4))]);
-        assert!(pages[0].bytes > 50);
-    }
-
-    #[tokio::test]
-    async fn samples_are_whole_records() {
-        let server = MockServer::start().await;
-        let record = json!({"z": 1, "id": 1, "name": {"first": "Ada", "x": [1, {"y": null}]}});
-        let body = json!({"has_more": true, "total_count": 9, "data": [record, {"id": 2}, {"id": 3}]});
-        serve(&server, "1", ResponseTemplate::new(200).set_body_json(body)).await;
-        let setup = setup(&server, PAGES);
-        let sink = Sink::none();
-        let sample = sample(setup.connector.clone(), &setup.connector.resources[0], &setup.context, Some(setup.client.clone()), 2, &sink);
-        let (records, total) = sample.await.unwrap();
-        assert_eq!((records, total), (vec![record, json!({"id": 2})], Some(9)));
-        assert_eq!(server.received_requests().await.unwrap().len(), 1);
-    }
-
-    #[tokio::test]
-    async fn a_broken_body_is_asked_for_again_and_then_reported() {
-        let server = MockServer::start().await;
-        let cut = || ResponseTemplate::new(200).set_body_string(r#"{"has_more":true,"data":[{"id":1},{"id"#);
-        Mock::given(path("/users")).respond_with(cut()).up_to_n_times(2).mount(&server).await;
-        serve(&server, "1", ResponseTemplate::new(200).set_body_json(json!({"has_more": false, "data": [{"id": 1}]}))).await;
-        let setup = setup(&server, PAGES);
-        let pages = setup.read().await.unwrap();
-        assert_eq!((pages.len(), pages[0].rows.len(), pages[0].requests), (1, 1, 3));
-        server.reset().await;
-        Mock::given(path("/users")).respond_with(cut()).mount(&server).await;
-        let mut source = setup.open(&Sink::none());
-        let problem = source.next().await.unwrap_err();
-        assert!(problem.why.contains("no complete JSON"), "{problem:?}");
-        // Over is over: never mistaken for the end of the list.
-        assert_eq!(source.next().await.unwrap_err(), problem);
-    }
-
-    #[tokio::test]
-    async fn what_is_no_list_is_a_problem() {
-        for (body, word) in
-            [("<!DOCTYPE html><title>Sign in</title>", "web page"), ("{\"ok\":false}", "no records"), ("{\"data\":{}}", "cannot be read")]
-        {
-            let server = MockServer::start().await;
-            Mock::given(path("/users")).respond_with(ResponseTemplate::new(200).set_body_string(body)).mount(&server).await;
-            let problem = setup(&server, PAGES).read().await.unwrap_err();
-            assert!(problem.what.contains(word), "{problem:?}");
-            assert_eq!(server.received_requests().await.unwrap().len(), 1);
-        }
-    }
-
-    #[tokio::test]
-    async fn a_failure_in_the_middle_is_no_end() {
-        let server = MockServer::start().await;
-        serve(&server, "1", ResponseTemplate::new(200).set_body_json(json!({"has_more": true, "data": [{"id": 1}]}))).await;
-        serve(&server, "2", ResponseTemplate::new(403)).await;
-        let setup = setup(&server, PAGES);
-        let mut source = setup.open(&Sink::none());
-        assert!(source.next().await.unwrap().is_some());
-        assert!(source.next().await.is_err());
-        assert!(source.next().await.is_err());
-    }
-
-    #[tokio::test]
-    async fn links_are_followed_with_what_they_say() {
-        let server = MockServer::start().await;
-        let next = format!("<{}/users?page=2&active=true&after=a%2Fb>; rel=\"next\"", server.uri());
-        serve(&server, "2", ResponseTemplate::new(200).set_body_json(json!([{"id": 2}]))).await;
-        Mock::given(path("/users"))
-            .respond_with(ResponseTemplate::new(200).insert_header("Link", next).set_body_json(json!([{"id": 1}])))
-            .mount(&server)
-            .await;
-        let pages = setup(&server, "path = '/users'\n[resource.paging]\nkind = 'link_header'").read().await.unwrap();
-        assert_eq!(pages.iter().flat_map(|page| &page.rows).map(|row| row.number).collect::<Vec<_>>(), [1, 2]);
-    }
-
-    #[tokio::test]
-    async fn one_page_is_fetched_ahead_and_no_more() {
-        let server = MockServer::start().await;
-        for page in 1..=9 {
-            serve(&server, &page.to_string(), ResponseTemplate::new(200).set_body_json(json!({"has_more": true, "data": [{"id": page}]}))).await;
-        }
-        let setup = setup(&server, PAGES);
-        let mut source = setup.open(&Sink::none());
-        source.next().await.unwrap();
-        let deadline = Instant::now() + Duration::from_secs(5);
-        while server.received_requests().await.unwrap().len() < 3 && Instant::now() < deadline {
-            tokio::task::yield_now().await;
-        }
-        // One with the caller, one in the channel, one in hand.
-        assert_eq!(server.received_requests().await.unwrap().len(), 3);
-    }
-
-    #[tokio::test]
-    async fn waits_are_reported_with_the_counts_and_can_be_cancelled() {
-        let server = MockServer::start().await;
-        serve(&server, "1", ResponseTemplate::new(200).set_body_json(json!({"has_more": true, "total_count": 7, "data": [{"id": 1}]}))).await;
-        serve(&server, "2", ResponseTemplate::new(429).insert_header("Retry-After", "600")).await;
-        let cancel = CancellationToken::new();
-        let (seen, stop) = (Arc::new(std::sync::Mutex::new(None)), cancel.clone());
-        let log = seen.clone();
-        let sink = Sink::new(
-            move |progress| {
-                *log.lock().unwrap() = Some(progress);
-                stop.cancel();
-            },
-            cancel,
-        );
-        let setup = setup(&server, PAGES);
-        let mut source = setup.open(&sink);
-        assert!(source.next().await.unwrap().is_some());
-        assert_eq!(source.next().await.unwrap_err().what, "Stopped");
-        let progress = seen.lock().unwrap().clone().unwrap();
-        assert_eq!((progress.records, progress.pages, progress.total), (1, 1, Some(7)));
-        assert!(progress.doing.contains("waiting 10m"), "{}", progress.doing);
-    }
-
-    #[tokio::test]
-    async fn files_need_no_client() {
-        let dir = tempfile::tempdir().unwrap();
-        let file = dir.path().join("people.csv");
-        std::fs::write(&file, format!("id,name.first\n{}", (0..2500).map(|i| format!("{i},N{i}\n")).collect::<String>())).unwrap();
-        let connector = connector(&format!("path = '{}'\nformat = 'file'", file.display()));
-        let (resource, context) = (&connector.resources[0], Context::default());
-        let projection = Projection::new(vec![Path::parse("name.first").unwrap()]);
-        let mut source = Source::open(connector.clone(), resource, &context, None, projection.clone(), &Sink::none()).unwrap();
-        let mut lines = Vec::new();
-        while let Some(page) = source.next().await.unwrap() {
-            assert!(page.rows.len() <= 1000);
-            lines.extend(page.rows.iter().map(|row| row.number));
-        }
-        assert_eq!(lines, (2..=2501).collect::<Vec<u64>>());
-        let (records, _) = sample(connector.clone(), resource, &context, None, 3, &Sink::none()).await.unwrap();
-        assert_eq!(records[2], json!({"id": "2", "name.first": "N2"}));
-        assert_eq!(records.len(), 3);
-        let sink = Sink::none();
-        sink.cancel.cancel();
-        let mut source = Source::open(connector.clone(), resource, &context, None, projection, &sink).unwrap();
-        assert!(source.next().await.is_err());
-    }
-}
+mod tests;

@@ -14,6 +14,7 @@ mod peers;
 mod plain;
 mod practice_credentials;
 mod pty;
+mod schema;
 mod scim;
 mod secrets;
 mod terminal;

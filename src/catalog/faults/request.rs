@@ -4,6 +4,7 @@ use indexmap::IndexMap;
 
 use super::Place::{Index, Key};
 use super::{Check, Names, Place, fault, short, twice};
+use crate::catalog::{list_and_member, template};
 use crate::model::{Format, Paging, Resource};
 
 /// What "changed since" can name.
@@ -138,7 +139,14 @@ impl<'c> Check<'c> {
         let since: Names = names.iter().cloned().chain(SINCE.map(str::to_owned)).collect();
         self.templates(&at("changed"), resource.changed.values(), &since);
         let in_body = body.is_some();
-        self.template_path(&at("records"), &resource.records, &names);
+        if template::is_plain(&resource.records) {
+            let (list, member) = list_and_member(&resource.records);
+            for path in [list, member].into_iter().filter(|path| !path.is_empty()) {
+                self.record_path(&at("records"), path);
+            }
+        } else {
+            self.template(&at("records"), &resource.records, &names);
+        }
         if let Some(active) = &resource.active {
             self.template_path(&[here[0], here[1], Key("active"), Key("path")], &active.path, &names);
             if active.values.is_empty() {

@@ -125,6 +125,11 @@ fn source(ws: &Workspace, integration: &Integration, out: &mut Findings) -> Resu
     };
     match connector.resource(&integration.resource) {
         None => out.error("resource", super::no_resource(&connector, &integration.resource)),
+        Some(resource) if !resource.read_by(&credential.method) => {
+            if let Err(problem) = super::readable(&connector, resource, &credential) {
+                out.error("resource", problem);
+            }
+        }
         Some(resource) if kinds(resource.kind).is_empty() => out.error("resource", problem!(Usage, "integration.no_table", resource = resource.name)),
         Some(resource) if !kinds(resource.kind).contains(&integration.kind) => {
             out.error("kind", problem!(Usage, "integration.kind_unfit", resource = resource.name));

@@ -71,10 +71,12 @@ fn credential(integration: &Integration, known: &Known<'_>) -> String {
     if credential.name.contains(connector) { credential.name.clone() } else { format!("{} ({connector})", credential.name) }
 }
 
-/// The resources of the connector, and the present one whatever it is.
+/// The resources that the credential can read, and the present one whatever it is.
 fn resources(integration: &Integration, known: &Known<'_>) -> Vec<(String, String)> {
-    let mut options: Vec<(String, String)> =
-        known.connector.iter().flat_map(|connector| &connector.resources).map(|resource| (resource.id.clone(), resource.name.clone())).collect();
+    let credential = known.credentials.iter().find(|credential| credential.id == integration.credential);
+    let all = known.connector.iter().flat_map(|connector| &connector.resources);
+    let readable = all.filter(|resource| credential.is_none_or(|credential| resource.read_by(&credential.method)));
+    let mut options: Vec<(String, String)> = readable.map(|resource| (resource.id.clone(), resource.name.clone())).collect();
     if !integration.resource.is_empty() && options.iter().all(|(id, _)| *id != integration.resource) {
         options.push((integration.resource.clone(), integration.resource.clone()));
     }
