@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::authorizer::{Fixed, OAuth};
+use super::authorizer;
 use super::keeper::Keeper;
 use super::refusal::Failure;
 use super::subject::Subject;
@@ -11,7 +11,7 @@ use crate::catalog::{Catalog, template};
 use crate::model::{AuthKind, Check, Credential, CredentialStatus, Format, Problem, ProblemKind, Progress, Secret, Sink, TestOutcome, Time};
 use crate::store::Store;
 use crate::vault::Vault;
-use crate::vendor::client::{Answer, Authorizer, Body, Call, Client};
+use crate::vendor::client::{Answer, Body, Call, Client};
 use crate::vendor::rules;
 use crate::words::clean;
 use crate::{problem, t};
@@ -27,13 +27,8 @@ pub struct Link {
 /// Reads what a credential needs. Makes no request.
 pub fn link(store: &Arc<Store>, vault: &Arc<Vault>, catalog: &Catalog, credential: &Credential) -> Result<Link, Problem> {
     let subject = Subject::load(vault, catalog, credential)?;
-    let (authorizer, keeper): (Option<Arc<dyn Authorizer>>, _) = match subject.method().kind {
-        kind if kind.has_token() => {
-            let keeper = Arc::new(Keeper::new(Arc::clone(store), Arc::clone(vault), subject.clone()));
-            (Some(Arc::new(OAuth::new(Arc::clone(&keeper))?)), Some(keeper))
-        }
-        _ => (Some(Arc::new(Fixed::new(&subject)?)), None),
-    };
+    let keeper = subject.method().kind.has_token().then(|| Arc::new(Keeper::new(Arc::clone(store), Arc::clone(vault), subject.clone())));
+    let authorizer = authorizer::of(&subject, keeper.as_ref())?;
     let client = Client::new(Arc::clone(&subject.connector), subject.context.clone(), authorizer)?;
     Ok(Link { client, subject, keeper })
 }

@@ -12,7 +12,6 @@ use std::time::{Duration, Instant};
 
 use super::grants;
 use super::refusal::Failure;
-use super::request::{self, Grant};
 use super::subject::Subject;
 use super::tokens::{Received, Tokens};
 use crate::model::{CredentialStatus, Problem, Time};
@@ -84,14 +83,15 @@ impl Keeper {
             return Ok(tokens.clone());
         }
         let generation = tokens.as_ref().map_or(0, |tokens| tokens.generation);
-        let refresh = tokens.as_ref().and_then(|tokens| tokens.refresh.as_deref());
-        let person = self.subject.method().kind.needs_consent();
+        let kind = self.subject.method().kind;
+        let refresh = tokens.as_ref().and_then(|tokens| tokens.refresh.as_deref()).filter(|_| grants::refreshes(kind));
+        let person = kind.needs_consent();
         let asked = match (person, refresh) {
             (false, None) => grants::afresh(&self.subject).await,
             (_, Some(token)) => {
                 let interrupted = lock.intent() == Some(generation);
                 lock.intend(Some(generation)).map_err(|error| lock_problem(&error))?;
-                request::tokens(&self.subject, &Grant::Refresh { token, interrupted }).await
+                grants::renewed(&self.subject, token, interrupted).await
             }
             (true, None) => {
                 let problem = match tokens {

@@ -2,12 +2,12 @@
 //!
 //! - `subject`: a credential with its definition, values and addresses.
 //! - `endpoints`: the server's addresses. `request`, `refusal`: the token endpoint, and what its errors mean.
-//! - `grants`: tokens without a person, by kind of method.
+//! - `grants`: tokens without a person, by kind of method. `jws`, `keys`: what is signed for them, and with what.
 //! - `tokens`, `keeper`: tokens in the vault; one refresh at a time.
 //! - `consent`, `pending`, `listener`, `callback`, `paste`, `handoff`, `metadata`: the authorization code flow.
 //! - `jwt`, `ends`: what a token or a certificate says about itself.
 //! - `identity`: what a connection shows and trusts.
-//! - `authorizer`: what goes on a request. `check`: the proof that it works.
+//! - `authorizer`: what goes on a request. `oauth1`, `sigv4`: how it is signed. `check`: the proof that it works.
 
 mod authorizer;
 pub mod browser;
@@ -19,14 +19,18 @@ pub mod ends;
 mod grants;
 mod handoff;
 pub mod identity;
+mod jws;
 pub mod jwt;
 pub mod keeper;
+mod keys;
 mod listener;
 mod metadata;
+mod oauth1;
 mod paste;
 mod pending;
 mod refusal;
 mod request;
+mod sigv4;
 pub mod subject;
 pub mod tokens;
 

@@ -3,17 +3,19 @@
 use std::time::{Duration, Instant};
 
 use base64::Engine as _;
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::Value;
 use url::Url;
 use url::form_urlencoded;
 
 use super::endpoints;
 use super::identity;
+use super::jws::{self, Purpose};
 use super::refusal::{self, Asked, At, Failure, Said};
 use super::subject::Subject;
 use super::tokens::{self, Received, Shape};
 use crate::catalog::template;
-use crate::model::{ClientAuth, CredentialStatus, Problem, Secret, Time};
+use crate::model::{AuthKind, ClientAuth, CredentialStatus, Problem, ProblemKind, Secret, Time, TokenBody};
 use crate::problem;
 use crate::vendor::http::{self, Trouble};
 use crate::words::clean;
@@ -38,6 +40,15 @@ pub enum Grant<'a> {
     Device {
         code: &'a str,
     },
+    /// RFC 7523 §2.1.
+    Assertion {
+        jwt: &'a str,
+    },
+    /// RFC 6749 §4.3.
+    Password {
+        username: &'a str,
+        password: &'a str,
+    },
 }
 
 /// A form; its values are secrets or stand beside them.
@@ -49,7 +60,7 @@ pub async fn tokens(subject: &Subject, grant: &Grant<'_>) -> Result<Received, Fa
     let (asked, address, extra) = match grant {
         Grant::Code { .. } => (Asked::Code, endpoints::token(subject).await?, "token"),
         Grant::Refresh { interrupted, .. } => (Asked::Refresh { interrupted: *interrupted }, endpoints::refresh(subject).await?, "refresh"),
-        Grant::Client => (Asked::Client, endpoints::token(subject).await?, "token"),
+        Grant::Client | Grant::Assertion { .. } | Grant::Password { .. } => (Asked::Client, endpoints::token(subject).await?, "token"),
         Grant::Device { .. } => (Asked::Device, endpoints::token(subject).await?, "token"),
     };
     let mut form: Form = Vec::new();
@@ -77,9 +88,35 @@ pub async fn tokens(subject: &Subject, grant: &Grant<'_>) -> Result<Received, Fa
         }
         Grant::Client => {
             put(&mut form, "grant_type", "client_credentials");
-            if !subject.scopes.is_empty() {
-                put(&mut form, "scope", &subject.scopes.join(subject.separator()));
-            }
+        }
+        Grant::Assertion { jwt } => {
+            put(&mut form, "grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer");
+            put(&mut form, "assertion", jwt);
+            hide.push(jwt);
+        }
+        Grant::Password { username, password } => {
+            put(&mut form, "grant_type", "password");
+            put(&mut form, "username", username);
+            put(&mut form, "password", password);
+            hide.push(password);
+        }
+    }
+    let asks = match grant {
+        Grant::Client | Grant::Password { .. } => true,
+        // Where the assertion itself asks for them, the request does not.
+        Grant::Assertion { .. } => method.jwt.as_ref().is_none_or(|jwt| jwt.scope_claim.is_none()),
+        Grant::Code { .. } | Grant::Refresh { .. } | Grant::Device { .. } => false,
+    };
+    if asks && !subject.scopes.is_empty() {
+        put(&mut form, method.scopes.param.as_deref().unwrap_or("scope"), &subject.scopes.join(subject.separator()));
+    }
+    let proof = Proof::of(subject).await?;
+    for (name, value) in &proof.form {
+        put(&mut form, name, value.expose());
+    }
+    for (name, _) in &mut form {
+        if let Some(other) = method.rename.get(name) {
+            name.clone_from(other);
         }
     }
     for (name, value) in method.params.get(extra).into_iter().flatten() {
@@ -87,7 +124,7 @@ pub async fn tokens(subject: &Subject, grant: &Grant<'_>) -> Result<Received, Fa
     }
     let scopes = subject.scopes.join(" ");
     let vendor = subject.vendor();
-    let answer = send(subject, &address, form).await?;
+    let answer = deliver(subject, &address, &form, method.token_body, &proof).await?;
     let url = &answer.url;
     let at = At { vendor: &vendor, host: url.host_str().unwrap_or_default(), scopes: &scopes };
 
@@ -146,30 +183,100 @@ pub struct Answer {
     milliseconds: u64,
 }
 
-/// Sends a form with the client's own authentication (RFC 6749 §2.3.1).
+/// How the client proves itself (RFC 6749 §2.3).
+#[derive(Default)]
+struct Proof {
+    form: Form,
+    /// `Authorization: Basic …`.
+    basic: Option<Secret>,
+}
+
+impl Proof {
+    async fn of(subject: &Subject) -> Result<Self, Failure> {
+        let (kind, how) = (subject.method().kind, subject.method().client_auth);
+        // An assertion or a password may be all that the server wants; a client without a name is none.
+        let optional = matches!(kind, AuthKind::JwtBearer | AuthKind::Password);
+        let id = match (subject.input("client_id"), how) {
+            (_, ClientAuth::None) if kind == AuthKind::JwtBearer => return Ok(Self::default()),
+            (Some(id), _) => id,
+            (None, ClientAuth::None | ClientAuth::Basic | ClientAuth::Post) if optional => return Ok(Self::default()),
+            (None, _) => subject.required("client_id").map_err(unsent)?,
+        };
+        let mut proof = Self::default();
+        match (how, subject.input("client_secret")) {
+            (ClientAuth::Basic, Some(secret)) => {
+                // Both parts are form-encoded first, so that a colon in one cannot end it.
+                let encode = |text: &str| form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
+                let pair = zeroize::Zeroizing::new(format!("{}:{}", encode(id), encode(secret)));
+                proof.basic = Some(Secret::new(base64::engine::general_purpose::STANDARD.encode(pair.as_bytes())));
+            }
+            (ClientAuth::Post, Some(secret)) => {
+                put(&mut proof.form, "client_id", id);
+                put(&mut proof.form, "client_secret", secret);
+            }
+            (ClientAuth::PrivateKeyJwt, _) => {
+                let audience = endpoints::token(subject).await.map_err(unsent)?;
+                let signed = jws::sign(subject, Purpose::Client { id, audience: &audience }).map_err(unsent)?;
+                put(&mut proof.form, "client_id", id);
+                put(&mut proof.form, "client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer");
+                put(&mut proof.form, "client_assertion", signed.token.expose());
+            }
+            // Also with a certificate the client says who it is (RFC 8705 §2).
+            _ => put(&mut proof.form, "client_id", id),
+        }
+        Ok(proof)
+    }
+}
+
+/// What is wrong before anything is sent stays wrong until somebody mends it.
+pub fn unsent(problem: Problem) -> Failure {
+    let status = if problem.kind == ProblemKind::Usage { CredentialStatus::Refused } else { CredentialStatus::Unknown };
+    Failure::new(problem, status)
+}
+
+/// Sends a form to the authorization server with the client's own authentication.
 pub async fn send(subject: &Subject, address: &str, mut form: Form) -> Result<Answer, Failure> {
+    let proof = Proof::of(subject).await?;
+    for (name, value) in &proof.form {
+        put(&mut form, name, value.expose());
+    }
+    deliver(subject, address, &form, TokenBody::Form, &proof).await
+}
+
+async fn deliver(subject: &Subject, address: &str, form: &Form, how: TokenBody, proof: &Proof) -> Result<Answer, Failure> {
     let url = http::address(address)?;
-    let client_id = subject.required("client_id")?;
-    let secret = subject.input("client_secret");
-    let basic = match (subject.method().client_auth, secret) {
-        (ClientAuth::Basic, Some(secret)) => {
-            // Both parts are form-encoded first, so that a colon in one cannot end it.
-            let encode = |text: &str| form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
-            let pair = zeroize::Zeroizing::new(format!("{}:{}", encode(client_id), encode(secret)));
-            Some(base64::engine::general_purpose::STANDARD.encode(pair.as_bytes()))
-        }
-        (ClientAuth::Post, Some(secret)) => {
-            put(&mut form, "client_id", client_id);
-            put(&mut form, "client_secret", secret);
-            None
-        }
-        _ => {
-            put(&mut form, "client_id", client_id);
-            None
+    // Without what a query may hold.
+    let request = format!("POST {}", http::shown(&url));
+    let mut whole = url.clone();
+    let (kind, body) = match how {
+        TokenBody::Form => ("application/x-www-form-urlencoded", encoded(form)),
+        TokenBody::Json => ("application/json", json(form)),
+        TokenBody::Query => {
+            whole.query_pairs_mut().extend_pairs(form.iter().map(|(name, value)| (name, value.expose())));
+            ("", zeroize::Zeroizing::default())
         }
     };
-    let body = encoded(&form);
-    let request = format!("POST {}", http::shown(&url));
+    let mut headers = HeaderMap::new();
+    let mut head = |name: &str, value: &str| -> Result<(), Problem> {
+        let bad = || problem!(Usage, "vendor.header", vendor = subject.vendor(), name = clean::line(name, 60));
+        let mut header = HeaderValue::from_str(value).map_err(|_| bad())?;
+        header.set_sensitive(true);
+        headers.insert(HeaderName::from_bytes(name.as_bytes()).map_err(|_| bad())?, header);
+        Ok(())
+    };
+    head("accept", "application/json")?;
+    if !kind.is_empty() {
+        head("content-type", kind)?;
+    }
+    if let Some(basic) = &proof.basic {
+        head("authorization", Secret::new(format!("Basic {}", basic.expose())).expose())?;
+    }
+    for (name, value) in &subject.method().token_headers {
+        let value = template::render(value, &subject.context)?;
+        if !value.is_empty() {
+            head(name, &value)?;
+        }
+    }
     let started = Instant::now();
     let trouble = |error: &reqwest::Error| {
         let host = clean::line(url.host_str().unwrap_or_default(), 200);
@@ -177,15 +284,8 @@ pub async fn send(subject: &Subject, address: &str, mut form: Form) -> Result<An
         Failure { request: Some(request.clone()), milliseconds: millis(started), ..Failure::new(problem, CredentialStatus::Unknown) }
     };
     let attempt = || async {
-        let mut builder = identity::client(subject, &url)?
-            .post(url.clone())
-            .timeout(TIMEOUT)
-            .header("accept", "application/json")
-            .header("content-type", "application/x-www-form-urlencoded")
-            .body(body.as_bytes().to_vec());
-        if let Some(basic) = &basic {
-            builder = builder.header("authorization", format!("Basic {basic}"));
-        }
+        let client = identity::client(subject, &whole)?;
+        let builder = client.post(whole.clone()).timeout(TIMEOUT).headers(headers.clone()).body(body.as_bytes().to_vec());
         Ok::<_, Problem>(builder.send().await)
     };
     let mut sent = attempt().await?;
@@ -214,12 +314,19 @@ fn encoded(form: &Form) -> zeroize::Zeroizing<String> {
     zeroize::Zeroizing::new(body.finish())
 }
 
+fn json(form: &Form) -> zeroize::Zeroizing<String> {
+    let object: serde_json::Map<String, Value> = form.iter().map(|(name, value)| (name.clone(), Value::String(value.expose().to_owned()))).collect();
+    zeroize::Zeroizing::new(Value::Object(object).to_string())
+}
+
 fn millis(since: Instant) -> u64 {
     u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)
 }
 
-/// Sets a parameter; RFC 6749 §3.2 allows none twice.
+/// Sets a parameter; RFC 6749 §3.2 allows none twice. One without a value is not sent (§3.1).
 pub fn put(form: &mut Form, name: &str, value: &str) {
     form.retain(|(known, _)| known != name);
-    form.push((name.to_owned(), Secret::new(value)));
+    if !value.is_empty() {
+        form.push((name.to_owned(), Secret::new(value)));
+    }
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::jws;
 use crate::catalog::template::Context;
 use crate::catalog::{Catalog, addresses, input};
 use crate::model::{AuthMethod, Connector, Credential, Problem, Secret};
@@ -58,8 +59,24 @@ impl Subject {
                 secrets.push(secret);
             }
         }
+        if let Some(jwt) = &method.jwt
+            && let Some(member) = &jwt.key_member
+            && let Some(file) = context.input.get(jwt.key.as_deref().unwrap_or("private_key"))
+        {
+            let members = jws::members(file, member);
+            context.more.extend(members.into_iter().map(|(name, value)| (format!("found.key.{name}"), value)));
+        }
         let scopes = addresses::scopes(method, &credential.scopes, &context)?;
         Ok(Self { id: credential.id.clone(), method_key: credential.method.clone(), context, scopes, secrets, connector })
+    }
+
+    /// One that was never stored.
+    #[cfg(test)]
+    pub fn for_tests(connector: Connector, method: &str, inputs: &[(&str, &str)]) -> Self {
+        let settings = inputs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        let context = Context::new(&connector, method, &settings, &indexmap::IndexMap::new());
+        let (id, method_key) = ("cred_test".to_owned(), method.to_owned());
+        Self { id, method_key, context, scopes: Vec::new(), secrets: Vec::new(), connector: Arc::new(connector) }
     }
 
     #[must_use]

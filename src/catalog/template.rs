@@ -102,6 +102,7 @@ static TEMPLATES: LazyLock<Environment<'static>> = LazyLock::new(|| {
     env.add_filter("lower", |text: String| text.to_lowercase());
     env.add_filter("upper", |text: String| text.to_uppercase());
     env.add_filter("trim", |text: String| text.trim().to_owned());
+    env.add_filter("replace", |text: String, from: String, to: String| text.replace(&from, &to));
     env.add_filter("urlencode", |text: String| urlencode(&text));
     env.add_filter("default", minijinja::filters::default);
     env.add_test("defined", minijinja::tests::is_defined);

@@ -50,18 +50,37 @@ impl Context {
         if ask::yes(question)? { Ok(()) } else { Err(problem!(Failed, "cli.confirm.declined")) }
     }
 
-    /// Unlocks a vault that a passphrase protects, before something that needs its secrets.
+    /// Unlocks a vault that a passphrase opens, before something that needs its secrets.
     pub fn unlock(&self) -> Result<()> {
-        let status = ops::vault::status(&self.ws)?;
-        if status.unlocked || !status.exists || status.protection.as_deref() != Some("passphrase") {
-            return Ok(());
+        match self.unlocking()? {
+            Some(passphrase) => ops::vault::unlock(&self.ws, &passphrase),
+            None => Ok(()),
         }
-        let passphrase = match &self.passphrase {
-            Some(reference) => ask::secret_by_reference("passphrase", reference)?,
-            None if self.person => ask::secret(t!("cli.vault.passphrase"))?,
-            None => return Err(problem!(PersonMustAct, "cli.vault.locked")),
+    }
+
+    /// The passphrase that the vault waits for; `None` when it waits for none.
+    pub fn unlocking(&self) -> Result<Option<Secret>> {
+        let status = ops::vault::status(&self.ws)?;
+        let question = match status.asks.as_deref() {
+            Some("identity") => t!("cli.vault.identity_passphrase"),
+            Some(_) => t!("cli.vault.passphrase"),
+            None => return Ok(None),
         };
-        ops::vault::unlock(&self.ws, &passphrase)
+        self.passphrase(question).map(Some)
+    }
+
+    /// The passphrase of the vault or of a private key: by `--passphrase`, or asked for.
+    pub fn passphrase(&self, question: &str) -> Result<Secret> {
+        match &self.passphrase {
+            Some(reference) => ask::secret_by_reference("passphrase", reference),
+            None if self.person => ask::secret(question),
+            None => Err(problem!(PersonMustAct, "cli.vault.locked")),
+        }
+    }
+
+    /// What `--passphrase` refers to, where it was given.
+    pub fn given_passphrase(&self) -> Result<Option<Secret>> {
+        self.passphrase.as_deref().map(|reference| ask::secret_by_reference("passphrase", reference)).transpose()
     }
 
     /// A passphrase that is being set: by `--passphrase`, or asked for twice.
@@ -93,7 +112,11 @@ pub fn open(global: &Global) -> Result<Workspace> {
         None => directories::ProjectDirs::from("", "", "intertie").ok_or_else(|| problem!(Usage, "cli.no_home"))?.data_dir().join("default"),
     };
     let dir = std::path::absolute(&dir).unwrap_or(dir);
-    Ok(Workspace::open(&dir, config(global)?))
+    let ws = Workspace::open(&dir, config(global)?);
+    if let Some(identity) = &global.identity {
+        ops::vault::use_identity(&ws, std::path::absolute(identity).unwrap_or_else(|_| identity.clone()));
+    }
+    Ok(ws)
 }
 
 /// The configuration that flag, environment or XDG directory name.

@@ -68,6 +68,8 @@ struct Global {
     config: Option<PathBuf>,
     #[arg(long, global = true, value_name = "REFERENCE", display_order = 902, help = t!("cli.flag.passphrase"))]
     passphrase: Option<String>,
+    #[arg(long, global = true, value_name = "FILE", display_order = 903, help = t!("cli.flag.identity"))]
+    identity: Option<PathBuf>,
     #[arg(long, global = true, display_order = 903, help = t!("cli.flag.json"))]
     json: bool,
     #[arg(long, short = 'y', global = true, display_order = 904, help = t!("cli.flag.yes"))]

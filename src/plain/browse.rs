@@ -106,7 +106,7 @@ pub fn vault(session: &Session) -> Result<()> {
             say::remark(t!("plain.vault.unlocked"));
         }
         Some(1) => {
-            ops::vault::lock(&session.ws);
+            ops::vault::lock(&session.ws)?;
             say::remark(t!("plain.vault.locked"));
         }
         Some(_) => {

@@ -35,10 +35,12 @@ impl Session {
     /// Unlocks a vault that a passphrase protects, before something that needs its secrets.
     fn unlock(&self) -> Result<()> {
         let status = ops::vault::status(&self.ws)?;
-        if status.unlocked || !status.exists {
-            return Ok(());
-        }
-        ops::vault::unlock(&self.ws, &ask::secret(t!("cli.vault.passphrase"))?)
+        let question = match status.asks.as_deref() {
+            Some("identity") => t!("cli.vault.identity_passphrase"),
+            Some(_) => t!("cli.vault.passphrase"),
+            None => return Ok(()),
+        };
+        ops::vault::unlock(&self.ws, &ask::secret(question)?)
     }
 }
 

@@ -24,7 +24,7 @@ struct File {
     fields: IndexMap<String, Sealed>,
 }
 
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Sealed {
     /// How often this field was written.
@@ -36,7 +36,7 @@ struct Sealed {
 }
 
 /// An owner's secrets, sealed.
-#[derive(Default)]
+#[derive(Default, PartialEq)]
 pub struct Entry {
     fields: IndexMap<String, Sealed>,
 }
@@ -91,10 +91,22 @@ impl Entry {
         let nonce: [u8; 24] = nonce.try_into().map_err(|_| bad())?;
         let ciphertext = STANDARD.decode(&sealed.sealed).map_err(|_| bad())?;
         let bound = binding(key.vault(), owner, field, sealed.revision);
-        let plain = key.cipher().decrypt(XNonce::from_slice(&nonce), Payload { msg: &ciphertext, aad: &bound }).map_err(|_| bad())?;
-        let plain = Zeroizing::new(plain);
+        let opened = |cipher: XChaCha20Poly1305| cipher.decrypt(XNonce::from_slice(&nonce), Payload { msg: &ciphertext, aad: &bound }).ok();
+        let plain = Zeroizing::new(key.ciphers().find_map(opened).ok_or_else(bad)?);
         let text = std::str::from_utf8(&plain).map_err(|_| bad())?;
         Ok(Some(Secret::new(text)))
+    }
+
+    /// Seals everything with the key that seals now; how many.
+    pub fn reseal(&mut self, key: &DataKey, path: &Path, owner: &str) -> Result<u64> {
+        let mut done = 0;
+        for field in self.fields() {
+            if let Some(secret) = self.open(key, path, owner, &field)? {
+                self.seal(key, owner, &field, &secret);
+                done += 1;
+            }
+        }
+        Ok(done)
     }
 }
 

@@ -101,7 +101,7 @@ fn a_passphrase_locks_and_unlocks() {
     assert_eq!(files(dir.path()), before, "nothing is lost by trying");
     second.unlock(&secret("correct horse")).unwrap();
     assert_eq!(value(&second, "cred_1", "token").unwrap(), "x");
-    second.lock_again();
+    second.lock_again().unwrap();
     assert!(second.get("cred_1", "token").is_err());
     assert!(vault(&dir.path().join("none")).unlock(&secret("x")).is_err());
     assert!(vault(&dir.path().join("other")).init(Some(&secret(""))).is_err());
@@ -142,8 +142,11 @@ fn the_protection_changes_and_the_entries_stay() {
     v.rekey(Some(&secret("p"))).unwrap();
     assert!(!dir.path().join("key.txt").exists());
     assert_eq!(value(&v, "cred_1", "token").unwrap(), "x", "this process stays unlocked");
-    assert_eq!(other.get("cred_1", "token").err().unwrap().kind, ProblemKind::PersonMustAct, "another one has to be told");
-    other.unlock(&secret("p")).unwrap();
+    assert_eq!(value(&other, "cred_1", "token").unwrap(), "x", "and one that had the data key has it still");
+    assert_eq!(vault(dir.path()).get("cred_1", "token").err().unwrap().kind, ProblemKind::PersonMustAct, "a new one has to be told");
+    let told = vault(dir.path());
+    told.unlock(&secret("p")).unwrap();
+    assert_eq!(value(&told, "cred_1", "token").unwrap(), "x");
     v.rekey(Some(&secret("q"))).unwrap();
     assert!(vault(dir.path()).unlock(&secret("p")).is_err());
     v.rekey(None).unwrap();

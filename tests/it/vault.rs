@@ -91,7 +91,7 @@ fn the_stock_age_program_takes_the_passphrase() {
     let mut command = portable_pty::CommandBuilder::new("age");
     command.args(["--decrypt", "--output"]);
     command.arg(&out);
-    command.arg(dir.path().join("data-key.age"));
+    command.arg(dir.path().join("data-key.passphrase.age"));
     let mut child = pty.slave.spawn_command(command).expect("the program age: tests/run installs it");
     drop(pty.slave);
     let mut reader = pty.master.try_clone_reader().unwrap();
