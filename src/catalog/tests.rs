@@ -88,6 +88,31 @@ fn every_built_in_definition_is_complete() {
     }
 }
 
+/// What the check leaves to the user in a file of their own. Duplicate identifiers and inputs, plain http, unknown names in templates, inputs
+/// without help, methods without a test, resources without a key are faults anyway.
+#[test]
+fn every_built_in_definition_names_its_source() {
+    let catalog = Catalog::open(Path::new("/nonexistent"));
+    let mut names = HashMap::new();
+    for id in built_in_ids() {
+        let c = catalog.get(id).unwrap();
+        assert!(!c.docs.is_empty() || !c.notes.is_empty(), "{id}: neither docs nor a note that says why there are none");
+        if let Some(other) = names.insert(c.name.to_lowercase(), id) {
+            panic!("{id} and {other} have one name");
+        }
+        for (lang, texts) in &c.text {
+            for (key, text) in texts {
+                assert!(!text.trim().is_empty(), "{id}: [text.{lang}] {key} is empty");
+            }
+        }
+        for resource in &c.resources {
+            for method in c.auth.keys().filter(|method| !resource.read_by(method)) {
+                assert!(c.resources_for(method).next().is_some(), "{id}.{method} can read nothing");
+            }
+        }
+    }
+}
+
 #[test]
 fn rows_say_what_the_definitions_say() {
     let catalog = Catalog::open(Path::new("/nonexistent"));

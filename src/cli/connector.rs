@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::output::{self, Table, Tone, cell};
 use super::{Context, args, labels};
 use crate::model::{self, Input};
+use crate::ops::coverage::{self, Lack};
 use crate::ops::{Result, connectors};
 use crate::{problem, t};
 
@@ -33,6 +34,8 @@ pub enum Connector {
         #[arg(value_name = "FILE", help = t!("cli.connector.files"))]
         files: Vec<PathBuf>,
     },
+    #[command(about = t!("cli.connector.coverage"))]
+    Coverage,
 }
 
 pub fn run(context: &Context, command: Connector) -> Result<u8> {
@@ -40,6 +43,7 @@ pub fn run(context: &Context, command: Connector) -> Result<u8> {
         Connector::List { search } => list(context, search.as_deref()),
         Connector::Show { id, method, set } => show(context, &id, method.as_deref(), set.into_iter().collect()),
         Connector::Check { files } => check(context, &files),
+        Connector::Coverage => coverage(context),
     }
 }
 
@@ -123,6 +127,8 @@ fn show(context: &Context, id: &str, method: Option<&str>, settings: IndexMap<St
     };
     let mut document = full(&connector, method);
     if !settings.is_empty() {
+        let mut settings = settings;
+        settings.insert("method".to_owned(), method.to_owned());
         document["resolved"] = connectors::resolved(&context.ws, id, &settings)?;
     }
     context.print(&document, |document| human(&connector, method, document))?;
@@ -148,11 +154,13 @@ fn human(connector: &model::Connector, method: &str, document: &Value) -> Result
     for (label, key) in
         [(t!("cli.column.authorize_url"), "authorize_url"), (t!("cli.column.token_url"), "token_url"), (t!("cli.column.base_url"), "base_url")]
     {
-        if let Some(address) = document[key].as_str() {
+        // With inputs given, as it comes out with them.
+        if let Some(address) = document["resolved"][key].as_str().or_else(|| document[key].as_str()) {
             top.push((label, address.to_owned()));
         }
     }
-    if let Some(scopes) = document["scopes"].as_array().filter(|scopes| !scopes.is_empty()) {
+    let scopes = document["resolved"]["scopes"].as_array().or_else(|| document["scopes"].as_array());
+    if let Some(scopes) = scopes.filter(|scopes| !scopes.is_empty()) {
         top.push((t!("cli.column.scopes"), scopes.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" ")));
     }
     for note in &connector.notes {
@@ -218,4 +226,54 @@ fn check(context: &Context, files: &[PathBuf]) -> Result<u8> {
         Ok(())
     })?;
     Ok(u8::from(!faults.is_empty()))
+}
+
+fn coverage(context: &Context) -> Result<u8> {
+    let all = coverage::coverage(&context.ws)?;
+    context.print(&all, |all| {
+        let mut table = Table::new(&[
+            t!("cli.column.id"),
+            t!("cli.column.methods"),
+            t!("cli.column.resources"),
+            t!("cli.column.docs"),
+            t!("cli.column.french"),
+            t!("cli.column.lacks"),
+        ]);
+        for one in all {
+            let methods: Vec<&str> = one.methods.iter().map(|method| labels::auth_kind(method.kind)).collect();
+            let resources: Vec<String> = one.resources.iter().map(|resource| format!("{} ({})", resource.id, resource.paging)).collect();
+            let lacks: Vec<&str> = one.lacks.iter().map(|lack| lacking(*lack)).collect();
+            let tone = if one.lacks.is_empty() { Tone::Plain } else { Tone::Notice };
+            table.row(vec![
+                cell(&one.id),
+                cell(methods.join(", ")),
+                cell(resources.join(", ")),
+                cell(if one.docs.is_empty() { t!("cli.label.no") } else { t!("cli.label.yes") }),
+                cell(one.french.as_deref().unwrap_or_default()),
+                cell(lacks.join(", ")).tone(tone),
+            ]);
+        }
+        table.print(t!("cli.connector.none"))?;
+        let defined = all.iter().filter(|one| one.status.is_some()).count();
+        let whole = all.iter().filter(|one| one.lacks.is_empty()).count();
+        output::remark(&t!("cli.connector.covered", defined = defined, missing = all.len() - defined, whole = whole));
+        Ok(())
+    })?;
+    Ok(0)
+}
+
+fn lacking(lack: Lack) -> &'static str {
+    match lack {
+        Lack::Definition => t!("cli.lack.definition"),
+        Lack::Check => t!("cli.lack.check"),
+        Lack::Setup => t!("cli.lack.setup"),
+        Lack::SetupUrl => t!("cli.lack.setup_url"),
+        Lack::Source => t!("cli.lack.source"),
+        Lack::Resources => t!("cli.lack.resources"),
+        Lack::Users => t!("cli.lack.users"),
+        Lack::Fields => t!("cli.lack.fields"),
+        Lack::Active => t!("cli.lack.active"),
+        Lack::Limit => t!("cli.lack.limit"),
+        Lack::French => t!("cli.lack.french"),
+    }
 }

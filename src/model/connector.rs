@@ -423,6 +423,22 @@ pub enum Paging {
     },
 }
 
+impl Paging {
+    /// As it is written in a definition.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Page { .. } => "page",
+            Self::Offset { .. } => "offset",
+            Self::Cursor { .. } => "cursor",
+            Self::LinkHeader { .. } => "link_header",
+            Self::NextUrl { .. } => "next_url",
+            Self::Scim { .. } => "scim",
+        }
+    }
+}
+
 fn one() -> u64 {
     1
 }

@@ -9,6 +9,7 @@ pub mod authorize;
 pub mod connectors;
 pub mod consent;
 pub mod console;
+pub mod coverage;
 pub mod credentials;
 pub mod data;
 pub mod demo;

@@ -47,6 +47,7 @@ impl<'c> Check<'c> {
         if method.name.trim().is_empty() {
             report!(self, m.at(&[Key("name")]), "catalog.fault.empty", key = "name");
         }
+        self.page(&m.at(&[Key("setup_url")]), &method.setup_url);
         self.inputs(&m.at(&[]), &method.inputs);
         self.addresses(&m);
         self.parameters(&m);

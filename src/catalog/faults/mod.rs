@@ -133,6 +133,9 @@ impl<'c> Check<'c> {
         if c.name.trim().is_empty() {
             report!(self, [Key("name")], "catalog.fault.empty", key = "name");
         }
+        for (key, page) in [("docs", &c.docs), ("homepage", &c.homepage)] {
+            self.page(&[Key(key)], page);
+        }
         self.inputs(&[], &c.inputs);
         if c.auth.is_empty() {
             report!(self, [Key("auth")], "catalog.fault.no_method");
@@ -202,6 +205,13 @@ impl<'c> Check<'c> {
                     report!(self, at(&[Index(i), Key("warning"), Index(w), Key("message")]), "catalog.fault.empty", key = "message");
                 }
             }
+        }
+    }
+
+    /// The address of a page for people; empty where there is none.
+    fn page(&mut self, at: &[Place<'_>], url: &str) {
+        if !url.is_empty() && addresses::check("", url.split('#').next().unwrap_or_default()).is_err() {
+            report!(self, at, "catalog.fault.address", url = short(url));
         }
     }
 
