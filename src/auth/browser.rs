@@ -61,12 +61,18 @@ fn start(mut command: Command) -> bool {
     true
 }
 
+/// What this machine calls itself; `localhost` where it does not say.
+#[must_use]
+pub fn host_name() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").or_else(|_| std::fs::read_to_string("/etc/hostname")).unwrap_or_default();
+    if name.trim().is_empty() { "localhost".to_owned() } else { name.trim().to_owned() }
+}
+
 /// The tunnel that brings a browser elsewhere to the listener here, in an SSH session: `ssh -L 53417:127.0.0.1:53417 ada@admin01`.
 #[must_use]
 pub fn ssh_line(port: u16) -> Option<String> {
-    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").or_else(|_| std::fs::read_to_string("/etc/hostname")).unwrap_or_default();
     let user = std::env::var("USER").or_else(|_| std::env::var("LOGNAME")).unwrap_or_default();
-    tunnel(&std::env::var("SSH_CONNECTION").ok()?, &user, host.trim(), port)
+    tunnel(&std::env::var("SSH_CONNECTION").ok()?, &user, &host_name(), port)
 }
 
 /// `SSH_CONNECTION` is "client-address client-port server-address server-port" (ssh(1)).

@@ -20,26 +20,45 @@ pub struct Reply {
     pub repeated: Option<&'static str>,
     /// It is an authorization request: the address that was opened, not the one that was reached.
     pub request: bool,
-    /// Everything else that came, by the vendor's name: a region, an accounts server, a shop.
-    pub others: IndexMap<String, String>,
+    /// A token came by the browser: the implicit grant (RFC 6749 §4.2), which nobody asked for. The token itself is not kept.
+    pub implicit: bool,
+    /// Everything that came, under the names it had; without tokens.
+    pub pairs: Vec<(String, String)>,
 }
 
+/// Other names of parameters, where the vendor has its own: `code` → `authCode`.
+pub type Names = IndexMap<String, String>;
+
 const NAMES: [&str; 5] = ["code", "state", "iss", "error", "error_description"];
+/// Parameters that only the implicit grant has in an answer (RFC 6749 §4.2.2, OpenID Connect Core §3.2.2.5).
+const TOKENS: [&str; 2] = ["access_token", "id_token"];
+/// An answer has a handful of parameters; more are left out.
+const MOST: usize = 64;
+
+/// The names that matter in an answer; others are those of token requests.
+#[must_use]
+pub fn of_answers(names: &Names) -> Names {
+    names.iter().filter(|(known, _)| NAMES.contains(&known.as_str())).map(|(known, other)| (known.clone(), other.clone())).collect()
+}
 
 impl Reply {
     /// Reads a query (or fragment), without its `?` or `#`. `names`: what the vendor calls a parameter, by our name (`code = "authCode"`).
     #[must_use]
-    pub fn read(query: &str, names: &IndexMap<String, String>) -> Self {
+    pub fn read(query: &str, names: &Names) -> Self {
         let mut reply = Self::default();
         let mut asks = (false, false);
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
-            asks.0 |= name == "response_type";
+            // A pushed request (RFC 9126 §4) is named by its reference alone.
+            asks.0 |= name == "response_type" || name == "request_uri";
             asks.1 |= name == "client_id";
-            let called = |known: &&str| names.get(*known).map_or(*known, String::as_str) == name;
-            let Some(known) = NAMES.into_iter().find(called) else {
-                reply.others.insert(name.into_owned(), value.into_owned());
+            if TOKENS.contains(&name.as_ref()) {
+                reply.implicit |= !value.is_empty();
                 continue;
-            };
+            }
+            if reply.pairs.len() < MOST {
+                reply.pairs.push((name.to_string(), value.to_string()));
+            }
+            let Some(known) = NAMES.into_iter().find(|known| names.get(*known).map_or(*known, String::as_str) == name) else { continue };
             let slot = match known {
                 "code" => &mut reply.code,
                 "state" => &mut reply.state,
@@ -60,7 +79,13 @@ impl Reply {
     /// Whether it is meant as an answer at all.
     #[must_use]
     pub fn speaks(&self) -> bool {
-        self.code.is_some() || self.error.is_some()
+        self.code.is_some() || self.error.is_some() || self.implicit
+    }
+
+    /// What came, as a query again.
+    #[must_use]
+    pub fn query(&self) -> Secret {
+        Secret::new(form_urlencoded::Serializer::new(String::new()).extend_pairs(&self.pairs).finish())
     }
 }
 
@@ -79,12 +104,24 @@ pub struct Expected {
     pub pkce: bool,
     pub scopes: String,
     pub expires: Time,
+    /// The vendor's own names of the parameters.
+    pub names: Names,
+    /// Parameters to keep besides the code, by their name under `found`.
+    pub capture: IndexMap<String, String>,
+}
+
+/// A code, and what came with it.
+#[derive(Clone)]
+pub struct Given {
+    pub code: Secret,
+    /// Values to keep under `found`.
+    pub found: IndexMap<String, String>,
 }
 
 /// A valid answer.
 #[derive(Clone)]
 pub enum Answer {
-    Code(Secret),
+    Code(Given),
     /// Consent was refused, or could not be given.
     Refused(Problem),
 }
@@ -100,6 +137,10 @@ pub fn judge(expected: &Expected, reply: &Reply, now: Time) -> Result<Answer, Pr
     }
     if !reply.speaks() {
         return Err(problem!(Usage, "auth.answer.no_code", vendor = vendor));
+    }
+    // RFC 9700 §2.1.2: a token that went through a browser may be anybody's by now.
+    if reply.implicit && reply.code.is_none() {
+        return Err(problem!(Failed, "auth.answer.implicit", vendor = vendor));
     }
     match &reply.state {
         None => return Err(problem!(Failed, "auth.answer.no_state", vendor = vendor)),
@@ -117,7 +158,7 @@ pub fn judge(expected: &Expected, reply: &Reply, now: Time) -> Result<Answer, Pr
         return Ok(Answer::Refused(refusal::of_consent(&at, &Said::in_answer(error, reply.error_description.as_deref()))));
     }
     match reply.code.as_deref() {
-        Some(code) if !code.is_empty() => Ok(Answer::Code(Secret::new(code))),
+        Some(code) if !code.is_empty() => Ok(Answer::Code(Given { code: Secret::new(code), found: captured(expected, reply) })),
         _ => Err(problem!(Usage, "auth.answer.no_code", vendor = vendor)),
     }
 }
@@ -130,7 +171,20 @@ pub fn judge_bare(expected: &Expected, code: &str, now: Time) -> Result<Answer, 
     if now > expected.expires {
         return Err(problem!(PersonMustAct, "auth.answer.late", vendor = expected.vendor));
     }
-    Ok(Answer::Code(Secret::new(code)))
+    if let Some(name) = expected.capture.values().next() {
+        return Err(problem!(Usage, "auth.answer.alone", vendor = expected.vendor, name = clean::line(name, 80)));
+    }
+    Ok(Answer::Code(Given { code: Secret::new(code), found: IndexMap::new() }))
+}
+
+/// The values that are to be kept: those that came once, and can be shown.
+fn captured(expected: &Expected, reply: &Reply) -> IndexMap<String, String> {
+    let value = |name: &str| {
+        let mut values = reply.pairs.iter().filter(|(known, _)| known == name);
+        let (_, value) = values.next()?;
+        (values.next().is_none() && !value.is_empty() && value.len() <= 2_000 && clean::is_clean(value)).then(|| value.clone())
+    };
+    expected.capture.iter().filter_map(|(found, name)| Some((found.clone(), value(name)?))).collect()
 }
 
 /// RFC 9207 §2.4: exactly the issuer that was asked, and not silent when it promised to speak.
@@ -171,12 +225,14 @@ mod tests {
             pkce: true,
             scopes: "a".into(),
             expires: "2026-01-01T00:10:00Z".parse().unwrap(),
+            names: Names::new(),
+            capture: IndexMap::new(),
         }
     }
 
     fn verdict(expected: &Expected, query: &str) -> String {
-        match judge(expected, &Reply::read(query, &IndexMap::new()), "2026-01-01T00:00:00Z".parse().unwrap()) {
-            Ok(Answer::Code(code)) => format!("code {}", code.expose()),
+        match judge(expected, &Reply::read(query, &expected.names), "2026-01-01T00:00:00Z".parse().unwrap()) {
+            Ok(Answer::Code(given)) => format!("code {}", given.code.expose()),
             Ok(Answer::Refused(problem)) => format!("refused {}", problem.code.unwrap_or_default()),
             Err(problem) => problem.why,
         }
@@ -198,6 +254,10 @@ mod tests {
             ("", "no code"),
             ("code=a&code=b&state=right", "twice"),
             ("response_type=code&client_id=x&state=right&redirect_uri=y", "was opened"),
+            ("access_token=secret&token_type=Bearer&state=right", "through the browser"),
+            ("id_token=secret&state=right", "through the browser"),
+            ("code=abc&id_token=secret&state=right", "code abc"),
+            ("client_id=x&request_uri=urn%3Ay", "was opened"),
         ] {
             assert!(verdict(&expected(), query).contains(part), "{query}: {}", verdict(&expected(), query));
         }
@@ -210,12 +270,17 @@ mod tests {
     }
 
     #[test]
-    fn vendors_have_names_of_their_own() {
-        let names = IndexMap::from([("code".to_owned(), "authCode".to_owned())]);
-        let reply = Reply::read("authCode=a&state=s&accounts-server=https%3A%2F%2Faccounts.example.eu&code=other", &names);
-        assert_eq!((reply.code.as_deref(), reply.state.as_deref()), (Some("a"), Some("s")));
-        assert_eq!(reply.others["accounts-server"], "https://accounts.example.eu");
-        assert!(!Reply::read("code=a&state=s", &names).speaks());
+    fn a_vendors_own_names_and_what_is_kept() {
+        let own = |pairs: &[(&str, &str)]| pairs.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned())).collect::<IndexMap<_, _>>();
+        let expected = Expected { names: own(&[("code", "authCode")]), capture: own(&[("dc", "accounts-server"), ("x", "gone")]), ..expected() };
+        let query = "authCode=abc&state=right&accounts-server=https%3A%2F%2Feu.example&access_token=no";
+        let reply = Reply::read(query, &expected.names);
+        let Ok(Answer::Code(given)) = judge(&expected, &reply, "2026-01-01T00:00:00Z".parse().unwrap()) else { panic!("refused") };
+        assert_eq!(given.code.expose(), "abc");
+        assert_eq!(given.found.into_iter().collect::<Vec<_>>(), [("dc".to_owned(), "https://eu.example".to_owned())]);
+        assert_eq!(reply.query().expose(), "authCode=abc&state=right&accounts-server=https%3A%2F%2Feu.example");
+        assert!(verdict(&expected, "code=abc&state=right").contains("no code"));
+        assert!(judge_bare(&expected, "abcdefgh", "2026-01-01T00:00:00Z".parse().unwrap()).is_err());
     }
 
     #[test]

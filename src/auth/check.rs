@@ -98,7 +98,12 @@ async fn ask(link: &Link, check: &Check, sink: &Sink) -> Result<Tested, Problem>
             let request = format!("{} {}", check.method, clean::line(&check.path, 200));
             let outcome = TestOutcome { ok: false, at: Time::now(), request, status: None, milliseconds, proves: String::new(), problem: None };
             // What is wrong with the settings is wrong before anything was sent.
-            let status = if problem.kind == ProblemKind::Usage { CredentialStatus::Untested } else { CredentialStatus::Unknown };
+            let status = match problem.kind {
+                ProblemKind::Usage => CredentialStatus::Untested,
+                // The client's certificate, say.
+                ProblemKind::PersonMustAct => CredentialStatus::Refused,
+                _ => CredentialStatus::Unknown,
+            };
             return Ok(Tested { outcome: TestOutcome { problem: Some(redacted(problem, &hide)), ..outcome }, status });
         }
     };

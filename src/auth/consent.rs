@@ -1,47 +1,46 @@
-//! The authorization code flow (RFC 6749 §4.1 with RFC 7636, RFC 8252 and RFC 9207): a loopback listener and a pasted answer race; the first
-//! valid one wins and ends the other.
+//! Consent: a loopback listener, a pasted answer and a device code race; the first valid answer wins, and the others end.
 //!
-//! State and verifier are kept in the vault while the flow is open, so that an answer can still be pasted after a lost connection.
+//! The authorization code flow is RFC 6749 §4.1 with RFC 7636, RFC 8252, RFC 9126 and RFC 9207; the device flow is RFC 8628. State,
+//! verifier and device code are kept in the vault while the flow is open, so that the wait goes on after a lost connection.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex as Shared, PoisonError};
 use std::time::Duration;
 
 use jiff::SignedDuration;
-use oauth2::{AuthUrl, ClientId, CsrfToken, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, Scope};
+use oauth2::PkceCodeChallenge;
 use tokio::sync::{Mutex, mpsc, watch};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use url::Url;
 
+use super::authorization::{self, Address};
 use super::callback::{self, Answer, Expected, Reply};
+use super::device;
 use super::keeper::Keeper;
-use super::listener::{self, Sockets};
-use super::paste::{self, Meaning};
+use super::listener::{Pages, Sockets};
+use super::metadata::Document;
+use super::paste;
 use super::pending::{self, Pending};
+use super::redirect;
 use super::refusal::Failure;
 use super::request::{self, Grant};
 use super::subject::{REDIRECT_URI, Subject};
-use super::{endpoints, handoff, metadata, tokens};
-use crate::catalog::template;
-use crate::model::{AuthKind, CredentialStatus, Loopback, Pkce, Problem, Progress, Redirect, Secret, Sink, Time};
+use super::tokens::Received;
+use super::{endpoints, handoff, tokens};
+use crate::model::{AuthKind, CredentialStatus, Pkce, Problem, Progress, Secret, Sink, Time};
 use crate::store::Store;
 use crate::vault::Vault;
 use crate::vendor::http;
 use crate::words::clean;
 use crate::{problem, t};
 
+pub use super::redirect::registered;
+
 /// How long an answer is waited for.
 const OPEN: SignedDuration = SignedDuration::from_mins(10);
-/// The port where a vendor wants one registered and the definition names none.
-const PORT: u16 = 53_417;
-
-/// Where the answer goes.
-enum Target {
-    /// This machine, where we listen.
-    Loopback { host: String, port: Option<u16>, path: String },
-    /// An address that nobody answers here: the person pastes where the browser ended.
-    Elsewhere(String),
-}
+/// What is left of a flow or a device code that is worth taking up again.
+const WORTH: SignedDuration = SignedDuration::from_mins(1);
+/// How long the address waits for what only may be there: the server's document, a device code.
+const PATIENCE: Duration = Duration::from_secs(8);
 
 /// What the listener makes of a request.
 pub enum Heard {
@@ -52,209 +51,215 @@ pub enum Heard {
     Accepted,
 }
 
-/// One flow. The listener, pasted text and the waiting task share it.
+/// What ended the race.
+#[derive(Clone)]
+enum Won {
+    Answer(Answer),
+    /// The device's tokens are in the flow.
+    Device,
+    /// The only way there was is over.
+    Over(Problem),
+}
+
+/// Something for the person who waits.
+enum Note {
+    /// What came and was no valid answer.
+    Rejected(Problem),
+    /// One of the ways is not open, or no longer.
+    Closed(Problem),
+}
+
+/// One flow. The listener, pasted text, the device's poll and the waiting task share it.
 pub struct Flow {
     expected: Expected,
-    /// Learned while the person reads.
-    names_issuer: Arc<AtomicBool>,
     path: String,
     redirect_uri: String,
     verifier: Option<Secret>,
+    /// Whether a server that refuses PKCE may be asked without it.
+    may_go_plain: bool,
     /// Opens what another machine sealed.
     handoff: Option<Secret>,
-    answer: watch::Sender<Option<Answer>>,
+    won: watch::Sender<Option<Won>>,
     outcome: watch::Sender<Option<Result<(), Problem>>>,
-    /// What came and was no valid answer, for the person who waits; when nobody listens, the oldest are enough.
-    rejected: mpsc::Sender<Problem>,
+    /// When nobody reads them, the oldest are enough.
+    notes: mpsc::Sender<Note>,
+    /// What the device was given.
+    received: Shared<Option<Received>>,
     keeper: Keeper,
+    listening: CancellationToken,
+    polling: CancellationToken,
 }
 
-/// A flow that was begun. Dropping it stops the listener.
+/// A flow that was begun. Dropping it stops the listener and the poll.
 pub struct Begun {
     pub authorize_url: String,
+    /// When the address ends before the flow does, because its request was pushed.
+    pub authorize_url_expires: Option<Time>,
+    /// Empty where nothing is redirected.
     pub redirect_uri: String,
     /// For another machine.
     pub request: Option<String>,
     /// Where the listener is up.
     pub port: Option<u16>,
+    pub device: Option<device::Code>,
     pub expires: Time,
     flow: Arc<Flow>,
-    rejections: Mutex<mpsc::Receiver<Problem>>,
+    renewal: Option<Renewal>,
+    notes: Mutex<mpsc::Receiver<Note>>,
+    pages: Option<Pages>,
     stop: CancellationToken,
     _guard: DropGuard,
 }
 
-/// Starts to listen and makes the authorization URL.
+/// What it takes to push the request anew.
+struct Renewal {
+    authorize: Url,
+    pending: Pending,
+    place: String,
+    required: bool,
+}
+
+/// Opens every way that there is: listens, asks for a device code, and makes the authorization URL.
 pub async fn begin(store: Arc<Store>, vault: Arc<Vault>, subject: Subject) -> Result<Begun, Problem> {
-    let method = subject.method();
-    if method.kind != AuthKind::OAuth2Code {
-        return Err(problem!(Usage, "auth.consent.none", vendor = subject.vendor(), method = clean::line(&method.name, 80)));
-    }
-    let authorize = http::address(&endpoints::authorize(&subject).await?)?;
     // Better now than after the person has consented.
-    endpoints::token(&subject).await?;
+    let with_token = || endpoints::token(&subject);
+    match subject.method().kind {
+        AuthKind::OAuth2Code => {
+            let authorize = http::address(&endpoints::authorize(&subject).await?)?;
+            with_token().await?;
+            begin_code(store, vault, subject, authorize).await
+        }
+        AuthKind::Device => {
+            with_token().await?;
+            begin_device(store, vault, subject).await
+        }
+        _ => Err(problem!(Usage, "auth.consent.none", vendor = subject.vendor(), method = clean::line(&subject.method().name, 80))),
+    }
+}
+
+async fn begin_code(store: Arc<Store>, vault: Arc<Vault>, subject: Subject, authorize: Url) -> Result<Begun, Problem> {
     let client_id = subject.required("client_id")?.to_owned();
-    let issuer = subject.issuer()?;
-    let target = target(&subject)?;
+    let target = redirect::target(&subject)?;
+    let document = tokio::time::timeout(PATIENCE, endpoints::document(&subject)).await.ok().and_then(Result::ok).flatten();
+    let document = document.as_deref();
+    let issuer = endpoints::issuer(&subject, document)?;
+    let device_at = endpoints::device_in(&subject, document)?;
+    let push_at = endpoints::push_in(&subject, document)?;
     let now = Time::now();
 
     let asked = serde_json::json!([authorize.as_str(), client_id, subject.scopes, subject.input(REDIRECT_URI)]).to_string();
-    let pending = Pending::load(&vault, &subject.id)?
-        .filter(|pending| pending.asked == asked && pending.expires.duration_since(now) > SignedDuration::from_mins(1));
-    let (pending, sockets) = match resume(pending, &target).await {
+    let open = Pending::load(&vault, &subject.id)?.filter(|pending| pending.asked == asked && pending.expires.duration_since(now) > WORTH);
+    let refused_pkce = open.as_ref().is_some_and(|pending| pending.plain);
+    let resumed = match open {
+        Some(pending) => redirect::again(&target, &pending.redirect_uri).await.ok().map(|sockets| (pending, sockets)),
+        None => None,
+    };
+    let (mut pending, sockets) = match resumed {
         Some(resumed) => resumed,
         None => {
-            let (redirect_uri, sockets) = place(&target).await;
-            let verifier = (method.pkce != Pkce::Off).then(|| PkceCodeChallenge::new_random_sha256().1.secret().clone());
-            let state = CsrfToken::new_random_len(32).secret().clone();
-            (Pending { state, verifier, redirect_uri, expires: now + OPEN, asked, handoff: handoff::key() }, sockets)
+            let (redirect_uri, sockets) = redirect::place(&target).await;
+            let verifier = pkce(&subject, document, refused_pkce)?.then(|| PkceCodeChallenge::new_random_sha256().1.secret().clone());
+            let pending = Pending { handoff: handoff::key(), ..Pending::new(redirect_uri, verifier, now + OPEN, asked) };
+            (Pending { plain: refused_pkce, ..pending }, sockets)
         }
     };
-    let url = authorization_url(&subject, authorize, &client_id, &pending)?;
+    let shown = pending.device.take();
+    // Both may take a while, and neither needs the other.
+    let required = document.is_some_and(Document::requires_push);
+    let (address, code) = tokio::join!(
+        authorization::address(&subject, &authorize, &pending, push_at.as_deref().map(|place| (place, required))),
+        device_code(&subject, device_at.as_deref(), shown)
+    );
+    let Address { url, expires: authorize_url_expires, remark } = address?;
+    let (code, closed) = match code {
+        Ok(code) => (code, None),
+        Err(problem) => (None, Some(problem)),
+    };
+    pending.device.clone_from(&code);
     pending.save(&vault, &subject.id)?;
-    let request = handoff::request(&pending, &subject.vendor(), url.as_str());
-
-    let names_issuer = Arc::new(AtomicBool::new(false));
-    if let Some(issuer) = issuer.clone() {
-        let names_issuer = Arc::clone(&names_issuer);
-        tokio::spawn(async move { names_issuer.store(metadata::names_itself(&issuer).await, Ordering::Release) });
-    }
     let expected = Expected {
         vendor: subject.vendor(),
-        host: clean::line(url.host_str().unwrap_or_default(), 200),
-        state: pending.state,
+        host: clean::line(authorize.host_str().unwrap_or_default(), 200),
+        state: pending.state.clone(),
         issuer,
-        names_issuer: false,
+        names_issuer: document.is_some_and(Document::names_itself),
         pkce: pending.verifier.is_some(),
         scopes: subject.scopes.join(" "),
         expires: pending.expires,
+        names: subject.method().rename.clone(),
+        capture: subject.method().response.callback.clone(),
     };
-    let (rejected, rejections) = mpsc::channel(16);
-    let flow = Arc::new(Flow {
-        expected,
-        names_issuer,
-        path: Url::parse(&pending.redirect_uri).map(|url| url.path().to_owned()).unwrap_or_default(),
-        redirect_uri: pending.redirect_uri.clone(),
-        verifier: pending.verifier.map(Secret::new),
-        handoff: pending.handoff.map(Secret::new),
-        answer: watch::channel(None).0,
-        outcome: watch::channel(None).0,
-        rejected,
-        keeper: Keeper::new(store, vault, subject),
-    });
-    let stop = CancellationToken::new();
-    let port = sockets.as_ref().map(|sockets| sockets.port);
-    if let Some(sockets) = sockets {
-        sockets.serve(&flow, &stop);
+    let may_go_plain = subject.method().pkce == Pkce::Try && document.and_then(Document::takes_pkce).is_none();
+    let renewal = authorize_url_expires.zip(push_at).map(|(_, place)| Renewal { authorize, pending: pending.clone(), place, required });
+    let begun = Begun {
+        authorize_url_expires,
+        request: handoff::request(&pending, &subject.vendor(), url.as_str(), &subject.method().rename),
+        renewal,
+        device: code,
+        ..Begun::new(Keeper::new(store, vault, subject), expected, &pending, url.into(), may_go_plain)
+    };
+    for problem in [remark, closed].into_iter().flatten() {
+        let _ = begun.flow.notes.try_send(Note::Closed(problem));
     }
-    Ok(Begun {
-        authorize_url: url.into(),
-        redirect_uri: pending.redirect_uri,
-        request,
-        port,
+    Ok(begun.start(sockets))
+}
+
+async fn begin_device(store: Arc<Store>, vault: Arc<Vault>, subject: Subject) -> Result<Begun, Problem> {
+    let Some(place) = endpoints::device(&subject).await? else {
+        return Err(problem!(Usage, "auth.device.no_address", vendor = subject.vendor()));
+    };
+    let asked = serde_json::json!([place, subject.required("client_id")?, subject.scopes]).to_string();
+    let now = Time::now();
+    let open = Pending::load(&vault, &subject.id)?.filter(|pending| pending.asked == asked && pending.expires.duration_since(now) > WORTH);
+    let pending = match open.filter(|pending| pending.device.is_some()) {
+        Some(pending) => pending,
+        None => {
+            let code = device::request(&subject, &place).await.map_err(|failure| failure.problem)?;
+            Pending { device: Some(code.clone()), ..Pending::new(String::new(), None, code.expires, asked) }
+        }
+    };
+    pending.save(&vault, &subject.id)?;
+    let expected = Expected {
+        vendor: subject.vendor(),
+        host: Url::parse(&place).ok().and_then(|url| url.host_str().map(|host| clean::line(host, 200))).unwrap_or_default(),
+        state: pending.state.clone(),
+        issuer: None,
+        names_issuer: false,
+        pkce: false,
+        scopes: subject.scopes.join(" "),
         expires: pending.expires,
-        flow,
-        rejections: Mutex::new(rejections),
-        _guard: stop.clone().drop_guard(),
-        stop,
-    })
-}
-
-/// The redirect URI to register at the vendor, before any consent: a setting's, else as the definition's rule makes it. Where the vendor
-/// accepts any loopback port (RFC 8252 §7.3), without one.
-#[must_use]
-pub fn registered(redirect: &Redirect, setting: Option<&str>) -> String {
-    match (setting, by_rule(redirect)) {
-        (Some(setting), _) => setting.to_owned(),
-        (None, Target::Elsewhere(uri)) => uri,
-        (None, Target::Loopback { host, port, path }) => {
-            let port = port.map(|port| format!(":{port}")).unwrap_or_default();
-            format!("http://{host}{port}{path}")
-        }
-    }
-}
-
-/// The redirect URI's rules: a setting's, else the definition's.
-fn target(subject: &Subject) -> Result<Target, Problem> {
-    if let Some(text) = subject.input(REDIRECT_URI) {
-        let url = Url::parse(text).map_err(|error| problem!(Usage, "auth.redirect_uri", address = clean::line(text, 150), reason = error))?;
-        return Ok(match (url.scheme(), url.port()) {
-            ("http", Some(port)) if http::is_loopback(&url) => {
-                Target::Loopback { host: url.host_str().unwrap_or_default().to_owned(), port: Some(port), path: url.path().to_owned() }
-            }
-            _ => Target::Elsewhere(text.to_owned()),
-        });
-    }
-    Ok(by_rule(&subject.method().redirect))
-}
-
-fn by_rule(redirect: &Redirect) -> Target {
-    let path = match redirect.path.as_deref() {
-        None => "/callback".to_owned(),
-        Some(path) if path.starts_with('/') => path.to_owned(),
-        Some(path) => format!("/{path}"),
+        names: callback::Names::new(),
+        capture: callback::Names::new(),
     };
-    match redirect.loopback {
-        Loopback::HttpsOnly => {
-            let host = redirect.host.as_deref().unwrap_or("localhost");
-            let port = redirect.port.map(|port| format!(":{port}")).unwrap_or_default();
-            Target::Elsewhere(format!("https://{host}{port}{path}"))
-        }
-        rule => {
-            let port = redirect.port.or((rule == Loopback::Fixed).then_some(PORT));
-            Target::Loopback { host: redirect.host.clone().unwrap_or_else(|| "127.0.0.1".to_owned()), port, path }
-        }
-    }
+    let page = pending.device.as_ref().map(|code| code.verification_uri_complete.as_ref().unwrap_or(&code.verification_uri).clone());
+    let begun = Begun::new(Keeper::new(store, vault, subject), expected, &pending, page.unwrap_or_default(), false);
+    Ok(Begun { device: pending.device.clone(), ..begun }.start(None))
 }
 
-/// Takes up an open flow where that is possible: its port is free again, or it needs none.
-async fn resume(pending: Option<Pending>, target: &Target) -> Option<(Pending, Option<Sockets>)> {
-    let pending = pending?;
-    match target {
-        Target::Elsewhere(_) => Some((pending, None)),
-        Target::Loopback { .. } => {
-            let port = Url::parse(&pending.redirect_uri).ok()?.port()?;
-            let sockets = listener::bind(Some(port)).await?;
-            Some((pending, Some(sockets)))
-        }
+/// A device code beside the other ways; one that was shown already while it lasts.
+async fn device_code(subject: &Subject, place: Option<&str>, open: Option<device::Code>) -> Result<Option<device::Code>, Problem> {
+    let Some(place) = place else { return Ok(None) };
+    if let Some(code) = open.filter(|code| code.expires.duration_since(Time::now()) > WORTH) {
+        return Ok(Some(code));
     }
+    let reason = match tokio::time::timeout(PATIENCE, device::request(subject, place)).await {
+        Ok(Ok(code)) => return Ok(Some(code)),
+        Ok(Err(failure)) => failure.problem.why,
+        Err(_) => t!("auth.device.late").to_owned(),
+    };
+    Err(problem!(Failed, "auth.device.closed", vendor = subject.vendor(), reason = reason))
 }
 
-async fn place(target: &Target) -> (String, Option<Sockets>) {
-    match target {
-        Target::Elsewhere(uri) => (uri.clone(), None),
-        Target::Loopback { host, port, path } => {
-            let sockets = listener::bind(*port).await;
-            // Where nothing can be bound the browser ends on an error page, whose address can be pasted.
-            let port = sockets.as_ref().map_or(port.unwrap_or(PORT), |sockets| sockets.port);
-            (format!("http://{host}:{port}{path}"), sockets)
-        }
+/// Whether this request carries a challenge (RFC 7636). RFC 9700 §2.1.1 wants one always; where the server's document says that it takes
+/// one, a refusal is not believed, because whoever can make it refuse would take the protection away.
+fn pkce(subject: &Subject, document: Option<&Document>, refused: bool) -> Result<bool, Problem> {
+    match (subject.method().pkce, document.and_then(Document::takes_pkce)) {
+        (Pkce::Off, _) => Ok(false),
+        (Pkce::Require, Some(false)) => Err(problem!(Failed, "auth.pkce.unknown", vendor = subject.vendor())),
+        (Pkce::Require, _) | (Pkce::Try, Some(true)) => Ok(true),
+        (Pkce::Try, Some(false)) => Ok(false),
+        (Pkce::Try, None) => Ok(!refused),
     }
-}
-
-fn authorization_url(subject: &Subject, authorize: Url, client_id: &str, pending: &Pending) -> Result<Url, Problem> {
-    let redirect = RedirectUrl::new(pending.redirect_uri.clone())
-        .map_err(|error| problem!(Usage, "auth.redirect_uri", address = clean::line(&pending.redirect_uri, 150), reason = error))?;
-    let client =
-        oauth2::basic::BasicClient::new(ClientId::new(client_id.to_owned())).set_auth_uri(AuthUrl::from_url(authorize)).set_redirect_uri(redirect);
-    let mut request = client.authorize_url(|| CsrfToken::new(pending.state.clone()));
-    if let Some(verifier) = &pending.verifier {
-        request = request.set_pkce_challenge(PkceCodeChallenge::from_code_verifier_sha256(&PkceCodeVerifier::new(verifier.clone())));
-    }
-    if subject.separator() == " " {
-        request = request.add_scopes(subject.scopes.iter().cloned().map(Scope::new));
-    } else if !subject.scopes.is_empty() {
-        request = request.add_extra_param("scope", subject.scopes.join(subject.separator()));
-    }
-    for (name, value) in subject.method().params.get("authorize").into_iter().flatten() {
-        let value = template::render(value, &subject.context)?;
-        request = request.add_extra_param(name.clone(), value);
-    }
-    let (mut url, _) = request.url();
-    // A parameter of the definition replaces one of ours; none is sent twice (RFC 6749 §3.1).
-    let pairs: indexmap::IndexMap<String, String> = url.query_pairs().into_owned().collect();
-    url.query_pairs_mut().clear().extend_pairs(&pairs);
-    Ok(url)
 }
 
 impl Flow {
@@ -270,21 +275,21 @@ impl Flow {
 
     /// A request that reached the listener.
     pub fn hear(&self, query: &str) -> Heard {
-        let reply = Reply::read(query, self.names());
+        let reply = Reply::read(query, &self.expected.names);
         if !reply.speaks() {
             return Heard::Stray;
         }
         // The page that was loaded again shows the same outcome.
-        if let Some(Answer::Code(code)) = &*self.answer.borrow()
-            && reply.code.as_deref() == Some(code.expose())
+        if let Some(Won::Answer(Answer::Code(given))) = &*self.won.borrow()
+            && reply.code.as_deref() == Some(given.code.expose())
             && reply.state.as_deref() == Some(self.expected.state.as_str())
         {
             return Heard::Accepted;
         }
-        match callback::judge(&self.expected(), &reply, Time::now()).and_then(|answer| self.accept(answer)) {
+        match callback::judge(&self.expected, &reply, Time::now()).and_then(|answer| self.accept(Won::Answer(answer), true)) {
             Ok(()) => Heard::Accepted,
             Err(problem) => {
-                let _ = self.rejected.try_send(problem.clone());
+                let _ = self.notes.try_send(Note::Rejected(problem.clone()));
                 Heard::Rejected(problem)
             }
         }
@@ -292,43 +297,55 @@ impl Flow {
 
     /// Pasted text.
     pub fn offer(&self, pasted: &str) -> Result<(), Problem> {
-        let expected = self.expected();
-        let now = Time::now();
-        let mut first = None;
-        let opened = handoff::open(self.handoff.as_ref().map(Secret::expose), pasted).transpose()?;
-        for meaning in paste::read(opened.as_ref().map_or(pasted, Secret::expose), self.names()) {
-            let judged = match &meaning {
-                Meaning::Reply(reply) => callback::judge(&expected, reply, now),
-                Meaning::Code(code) => callback::judge_bare(&expected, code, now),
-            };
-            match judged {
-                Ok(answer) => return self.accept(answer),
-                Err(problem) => {
-                    first.get_or_insert(problem);
-                }
-            }
+        if self.redirect_uri.is_empty() {
+            return Err(problem!(Usage, "auth.answer.device", vendor = self.vendor()));
         }
-        Err(first.unwrap_or_else(|| problem!(Usage, "auth.answer.unreadable", vendor = expected.vendor)))
+        let opened = handoff::open(self.handoff.as_ref().map(Secret::expose), pasted).transpose()?;
+        let (answer, _) = paste::judge(&self.expected, opened.as_ref().map_or(pasted, Secret::expose), Time::now())?;
+        self.accept(Won::Answer(answer), false)
     }
 
-    fn names(&self) -> &indexmap::IndexMap<String, String> {
-        &self.keeper.subject.method().rename
-    }
-
-    fn expected(&self) -> Expected {
-        Expected { names_issuer: self.names_issuer.load(Ordering::Acquire), ..self.expected.clone() }
-    }
-
-    /// The state is good for one answer.
-    fn accept(&self, answer: Answer) -> Result<(), Problem> {
-        let first = self.answer.send_if_modified(|held| {
+    /// The first one in ends the others. The listener that heard the answer stays for the page in the browser.
+    fn accept(&self, won: Won, heard: bool) -> Result<(), Problem> {
+        let first = self.won.send_if_modified(|held| {
             let first = held.is_none();
             if first {
-                *held = Some(answer);
+                *held = Some(won);
             }
             first
         });
-        if first { Ok(()) } else { Err(problem!(Usage, "auth.answer.used", vendor = self.expected.vendor)) }
+        if !first {
+            return Err(problem!(Usage, "auth.answer.used", vendor = self.vendor()));
+        }
+        self.polling.cancel();
+        if !heard {
+            self.listening.cancel();
+        }
+        Ok(())
+    }
+
+    /// Asks the server about the device until another way was quicker, or this one is over.
+    async fn follow(self: Arc<Self>, code: device::Code) {
+        let ended = tokio::select! {
+            biased;
+            () = self.polling.cancelled() => return,
+            ended = device::poll(&self.keeper.subject, &code) => ended,
+        };
+        let won = match ended {
+            Ok(received) => {
+                *self.received.lock().unwrap_or_else(PoisonError::into_inner) = Some(received);
+                Won::Device
+            }
+            Err(device::End::Refused(problem)) => Won::Answer(Answer::Refused(problem)),
+            Err(device::End::Over(problem)) if self.redirect_uri.is_empty() => Won::Over(problem),
+            Err(device::End::Over(problem)) => {
+                let problem = problem!(Failed, "auth.device.closed", vendor = self.vendor(), reason = problem.why);
+                let _ = self.notes.try_send(Note::Closed(problem));
+                return;
+            }
+        };
+        // Too late is no failure: there is an answer.
+        let _ = self.accept(won, false);
     }
 
     /// How the flow ended, for the page in the browser.
@@ -339,29 +356,103 @@ impl Flow {
 
     #[must_use]
     pub fn was_refused(&self) -> bool {
-        matches!(&*self.answer.borrow(), Some(Answer::Refused(_)))
+        matches!(&*self.won.borrow(), Some(Won::Answer(Answer::Refused(_))))
     }
 
-    /// Redeems the code and keeps the tokens.
-    async fn redeem(&self, answer: Answer) -> Result<(), Problem> {
+    /// Redeems what came and keeps the tokens.
+    async fn redeem(&self, won: Won) -> Result<(), Problem> {
         let (owner, vault) = (self.keeper.subject.id.as_str(), &self.keeper.vault);
         // Spent, whatever comes of it. Another process may have been quicker.
-        if Pending::load(vault, owner)?.is_none_or(|pending| pending.state != self.expected.state) {
-            return Err(problem!(Usage, "auth.answer.used", vendor = self.expected.vendor));
-        }
-        vault.remove(owner, pending::FIELD)?;
-        let code = match answer {
-            Answer::Code(code) => code,
-            Answer::Refused(problem) => return Err(problem),
+        let pending = Pending::load(vault, owner)?.filter(|pending| pending.state == self.expected.state);
+        let Some(pending) = pending else {
+            return Err(problem!(Usage, "auth.answer.used", vendor = self.vendor()));
         };
-        let verifier = self.verifier.as_ref().map(Secret::expose);
-        let grant = Grant::Code { code: code.expose(), verifier, redirect_uri: &self.redirect_uri };
-        let received = request::tokens(&self.keeper.subject, &grant).await.map_err(|failure: Failure| failure.problem)?;
+        vault.remove(owner, pending::FIELD)?;
+        let received = match won {
+            Won::Over(problem) => return Err(problem),
+            Won::Answer(Answer::Refused(problem)) if self.may_go_plain && pending.verifier.is_some() && blames_pkce(&problem) => {
+                let next = Pending::new(pending.redirect_uri.clone(), None, Time::now() + OPEN, pending.asked.clone());
+                Pending { plain: true, handoff: handoff::key(), ..next }.save(vault, owner)?;
+                return Err(problem!(PersonMustAct, "auth.pkce.refused", vendor = self.vendor()).with_code("pkce_refused"));
+            }
+            Won::Answer(Answer::Refused(problem)) => return Err(problem),
+            Won::Device => {
+                let received = self.received.lock().unwrap_or_else(PoisonError::into_inner).take();
+                received.ok_or_else(|| problem!(Failed, "auth.stopped", vendor = self.vendor()))?
+            }
+            Won::Answer(Answer::Code(given)) => {
+                let verifier = self.verifier.as_ref().map(Secret::expose);
+                let grant = Grant::Code { code: given.code.expose(), verifier, redirect_uri: &self.redirect_uri };
+                // What came beside the code may be a part of the token address.
+                let mut subject = self.keeper.subject.clone();
+                subject.context.found.extend(given.found.clone());
+                let mut received = request::tokens(&subject, &grant).await.map_err(|failure: Failure| failure.problem)?;
+                for (name, value) in given.found {
+                    received.found.entry(name).or_insert(value);
+                }
+                received
+            }
+        };
         self.keeper.keep_first(received).await
     }
 }
 
+/// Whether a server refused the request because of its challenge. RFC 7636 §4.4.1 has a server that wants one say `invalid_request`; one
+/// that does not know the parameters has no better name for it.
+fn blames_pkce(problem: &Problem) -> bool {
+    let why = problem.why.to_ascii_lowercase();
+    problem.code.as_deref() == Some("invalid_request") && ["code_challenge", "pkce", "code challenge"].iter().any(|word| why.contains(word))
+}
+
 impl Begun {
+    fn new(keeper: Keeper, expected: Expected, pending: &Pending, authorize_url: String, may_go_plain: bool) -> Self {
+        let (notes, noted) = mpsc::channel(16);
+        let stop = CancellationToken::new();
+        let expires = pending.expires;
+        let flow = Arc::new(Flow {
+            expected,
+            path: Url::parse(&pending.redirect_uri).map(|url| url.path().to_owned()).unwrap_or_default(),
+            redirect_uri: pending.redirect_uri.clone(),
+            verifier: pending.verifier.clone().map(Secret::new),
+            may_go_plain,
+            handoff: pending.handoff.clone().map(Secret::new),
+            won: watch::channel(None).0,
+            outcome: watch::channel(None).0,
+            notes,
+            received: Shared::new(None),
+            keeper,
+            listening: stop.child_token(),
+            polling: stop.child_token(),
+        });
+        Self {
+            authorize_url,
+            authorize_url_expires: None,
+            redirect_uri: pending.redirect_uri.clone(),
+            request: None,
+            port: None,
+            device: None,
+            expires,
+            flow,
+            renewal: None,
+            notes: Mutex::new(noted),
+            pages: None,
+            _guard: stop.clone().drop_guard(),
+            stop,
+        }
+    }
+
+    /// From here on answers are taken.
+    fn start(mut self, sockets: Option<Sockets>) -> Self {
+        if let Some(code) = self.device.clone() {
+            tokio::spawn(Arc::clone(&self.flow).follow(code));
+        }
+        if let Some(sockets) = sockets {
+            self.port = Some(sockets.port);
+            self.pages = Some(sockets.serve(&self.flow, &self.flow.listening));
+        }
+        self
+    }
+
     /// See [`Flow::offer`].
     pub fn offer(&self, pasted: &str) -> Result<(), Problem> {
         self.flow.offer(pasted)
@@ -371,32 +462,55 @@ impl Begun {
     pub async fn finish(&self, sink: &Sink) -> Result<(), Problem> {
         let result = self.wait(sink).await;
         self.stop.cancel();
+        if let Some(pages) = &self.pages {
+            pages.sent().await;
+        }
         result
     }
 
     async fn wait(&self, sink: &Sink) -> Result<(), Problem> {
-        let mut answers = self.flow.answer.subscribe();
-        let mut rejections = self.rejections.lock().await;
+        let mut winners = self.flow.won.subscribe();
+        let mut notes = self.notes.lock().await;
         let mut rejected = None;
-        let left = self.expires.duration_since(Time::now());
-        let late = tokio::time::sleep(Duration::try_from(left).unwrap_or_default());
+        let late = tokio::time::sleep(left(self.expires));
         tokio::pin!(late);
-        let answer = loop {
+        let mut address_ends = self.authorize_url_expires;
+        let won = loop {
+            let stale = async {
+                match address_ends {
+                    Some(ends) => tokio::time::sleep(left(ends)).await,
+                    None => std::future::pending().await,
+                }
+            };
+            let winner = async { winners.wait_for(Option::is_some).await.ok().and_then(|won| won.clone()) };
             tokio::select! {
                 biased;
                 () = sink.cancel.cancelled() => return Err(problem!(Failed, "auth.consent.cancelled", vendor = self.flow.vendor())),
-                Some(problem) = rejections.recv() => {
-                    sink.report(doing(format!("{}: {}", problem.what, problem.why)));
-                    rejected = Some(problem);
-                }
-                answer = answers.wait_for(Option::is_some) => match answer.map(|answer| answer.clone()) {
-                    Ok(Some(answer)) => break answer,
-                    Ok(None) => {}
-                    Err(_) => return Err(problem!(Failed, "auth.stopped", vendor = self.flow.vendor())),
+                Some(note) = notes.recv() => match note {
+                    Note::Rejected(problem) => {
+                        sink.report(doing(format!("{}: {}", problem.what, problem.why)));
+                        rejected = Some(problem);
+                    }
+                    Note::Closed(problem) => sink.report(doing(format!("{}: {}", problem.what, problem.why))),
+                },
+                won = winner => match won {
+                    Some(won) => break won,
+                    None => return Err(problem!(Failed, "auth.stopped", vendor = self.flow.vendor())),
                 },
                 () = &mut late => {
                     return Err(rejected.unwrap_or_else(|| problem!(PersonMustAct, "auth.consent.silent", vendor = self.flow.vendor())));
                 }
+                () = stale => address_ends = match self.renew().await {
+                    Ok(Some((address, ends))) => {
+                        sink.report(doing(t!("auth.push.renewed", url = address)));
+                        Some(ends)
+                    }
+                    Ok(None) => None,
+                    Err(problem) => {
+                        sink.report(doing(format!("{}: {}", problem.what, problem.why)));
+                        None
+                    }
+                },
             }
         };
         if let Some(outcome) = self.flow.outcome.borrow().clone() {
@@ -406,12 +520,24 @@ impl Begun {
         // Goes on when nobody waits any more: the code is spent by being sent.
         let flow = Arc::clone(&self.flow);
         let redeemed = tokio::spawn(async move {
-            let outcome = flow.redeem(answer).await;
+            let outcome = flow.redeem(won).await;
             flow.outcome.send_replace(Some(outcome.clone()));
             outcome
         });
         redeemed.await.unwrap_or_else(|_| Err(problem!(Failed, "auth.stopped", vendor = self.flow.vendor())))
     }
+
+    /// Pushes the request anew: the same flow under another address.
+    async fn renew(&self) -> Result<Option<(String, Time)>, Problem> {
+        let Some(Renewal { authorize, pending, place, required }) = &self.renewal else { return Ok(None) };
+        let pushed = authorization::address(&self.flow.keeper.subject, authorize, pending, Some((place, *required))).await?;
+        // Without an end it is the plain address: good as long as the flow.
+        Ok(Some((pushed.url.into(), pushed.expires.unwrap_or(self.expires))))
+    }
+}
+
+fn left(until: Time) -> Duration {
+    Duration::try_from(until.duration_since(Time::now())).unwrap_or_default()
 }
 
 fn doing(doing: String) -> Progress {
@@ -455,13 +581,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_redirect_uri_to_register_follows_the_vendors_rule() {
-        let rule = |loopback, port, host: Option<&str>| Redirect { loopback, port, host: host.map(str::to_owned), path: None };
-        assert_eq!(registered(&rule(Loopback::AnyPort, None, None), None), "http://127.0.0.1/callback");
-        assert_eq!(registered(&rule(Loopback::AnyPort, None, Some("localhost")), None), "http://localhost/callback");
-        assert_eq!(registered(&rule(Loopback::Fixed, None, None), None), "http://127.0.0.1:53417/callback");
-        assert_eq!(registered(&rule(Loopback::Fixed, Some(8080), None), None), "http://127.0.0.1:8080/callback");
-        assert_eq!(registered(&rule(Loopback::HttpsOnly, None, None), None), "https://localhost/callback");
-        assert_eq!(registered(&rule(Loopback::AnyPort, None, None), Some("https://x.example/cb")), "https://x.example/cb");
+    fn only_a_server_that_names_the_challenge_is_asked_without() {
+        let problem = |code: &str, why: &str| Problem::new(crate::model::ProblemKind::Failed, "w", why, "n").with_code(code);
+        assert!(blames_pkce(&problem("invalid_request", "Unknown parameter: Code_Challenge")));
+        assert!(!blames_pkce(&problem("invalid_request", "The redirect_uri is wrong")));
+        assert!(!blames_pkce(&problem("access_denied", "PKCE")));
     }
 }

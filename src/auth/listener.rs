@@ -9,19 +9,32 @@ use std::time::Duration;
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
 use hyper::service::service_fn;
-use hyper::{Method, Request, Response, StatusCode};
+use hyper::{Method, Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use super::consent::{Flow, Heard};
-use crate::model::Problem;
-use crate::t;
+use super::page::Page;
 
 /// Connections answered at the same time; a browser opens a handful.
 const CONNECTIONS: usize = 16;
 /// How long a browser waits for the code to be redeemed before it is told to look at the terminal.
 const PATIENCE: Duration = Duration::from_secs(25);
+
+/// Who waits for an answer here.
+pub trait Ear: Send + Sync + 'static {
+    /// The path of the redirect URI.
+    fn path(&self) -> &str;
+    /// A request to that path, by its query.
+    fn hear(&self, query: &str) -> Heard;
+    /// After an accepted answer: what came of it.
+    fn ending(&self) -> impl Future<Output = Page> + Send;
+}
+
+/// How long a page may take on its way when the flow is over.
+const LAST: Duration = Duration::from_secs(2);
 
 /// Sockets on 127.0.0.1 and, where the machine has it, ::1, on one port.
 pub struct Sockets {
@@ -45,12 +58,24 @@ pub async fn bind(wanted: Option<u16>) -> Option<Sockets> {
     None
 }
 
+/// Pages that are on their way to a browser.
+pub struct Pages(Arc<Semaphore>);
+
+impl Pages {
+    /// Waits until they have arrived, two seconds at most: the end of the program would cut them off.
+    pub async fn sent(&self) {
+        let all = self.0.acquire_many(u32::try_from(CONNECTIONS).unwrap_or(1));
+        let _ = tokio::time::timeout(LAST, all).await;
+    }
+}
+
 impl Sockets {
     /// Answers requests until `stop`.
-    pub fn serve(self, flow: &Arc<Flow>, stop: &CancellationToken) {
-        let room = Arc::new(tokio::sync::Semaphore::new(CONNECTIONS));
+    pub fn serve<E: Ear>(self, ear: &Arc<E>, stop: &CancellationToken) -> Pages {
+        let pages = Arc::new(Semaphore::new(CONNECTIONS));
+        let room = Arc::new(Semaphore::new(CONNECTIONS));
         for listener in self.listeners {
-            let (flow, stop, room) = (Arc::clone(flow), stop.clone(), Arc::clone(&room));
+            let (ear, stop, room, pages) = (Arc::clone(ear), stop.clone(), Arc::clone(&room), Arc::clone(&pages));
             tokio::spawn(async move {
                 loop {
                     let accepted = tokio::select! {
@@ -63,9 +88,16 @@ impl Sockets {
                         continue;
                     };
                     let Ok(permit) = Arc::clone(&room).acquire_owned().await else { return };
-                    let (flow, stop) = (Arc::clone(&flow), stop.clone());
+                    let (ear, stop, pages) = (Arc::clone(&ear), stop.clone(), Arc::clone(&pages));
                     tokio::spawn(async move {
-                        let service = service_fn(|request| answer(Arc::clone(&flow), request));
+                        // A browser opens connections on which it asks nothing; only those with a request hold up the end.
+                        let page = std::sync::Mutex::new(None);
+                        let service = service_fn(|request| {
+                            if let Ok(mut page) = page.lock() {
+                                *page = Arc::clone(&pages).try_acquire_owned().ok();
+                            }
+                            answer(Arc::clone(&ear), request)
+                        });
                         let connection = hyper::server::conn::http1::Builder::new()
                             .keep_alive(false)
                             .timer(TokioTimer::new())
@@ -75,7 +107,7 @@ impl Sockets {
                         // The page with the outcome may still be on its way when the flow is over.
                         let last = async {
                             stop.cancelled().await;
-                            tokio::time::sleep(Duration::from_secs(2)).await;
+                            tokio::time::sleep(LAST).await;
                         };
                         tokio::select! {
                             _ = connection => {}
@@ -86,120 +118,45 @@ impl Sockets {
                 }
             });
         }
+        Pages(pages)
     }
 }
 
-async fn answer(flow: Arc<Flow>, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
-    if request.uri().path() != flow.path() || request.method() != Method::GET {
-        return Ok(page(StatusCode::NOT_FOUND, &Page::stray()));
+async fn answer<E: Ear>(ear: Arc<E>, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
+    let page = if request.uri().path() != ear.path() || request.method() != Method::GET {
+        Page::stray()
+    } else {
+        match ear.hear(request.uri().query().unwrap_or_default()) {
+            Heard::Stray => Page::stray(),
+            Heard::Rejected(problem) => Page::rejected(&problem),
+            Heard::Accepted => tokio::time::timeout(PATIENCE, ear.ending()).await.unwrap_or_else(|_| Page::received()),
+        }
+    };
+    Ok(page.response())
+}
+
+impl Ear for Flow {
+    fn path(&self) -> &str {
+        self.path()
     }
-    Ok(match flow.hear(request.uri().query().unwrap_or_default()) {
-        Heard::Stray => page(StatusCode::NOT_FOUND, &Page::stray()),
-        Heard::Rejected(problem) => page(StatusCode::BAD_REQUEST, &Page::failed(&problem)),
-        Heard::Accepted => match tokio::time::timeout(PATIENCE, flow.outcome()).await {
-            Ok(Some(Ok(()))) => page(StatusCode::OK, &Page::done(flow.vendor())),
-            Ok(Some(Err(problem))) if flow.was_refused() => page(StatusCode::OK, &Page::refused(&problem)),
-            Ok(Some(Err(problem))) => page(StatusCode::OK, &Page::failed(&problem)),
-            Ok(None) | Err(_) => page(StatusCode::OK, &Page::received()),
-        },
-    })
-}
 
-/// What the browser ends on. Holds nothing secret: it stays in the browser's window, and perhaps in its cache.
-struct Page {
-    sign: &'static str,
-    colour: &'static str,
-    heading: String,
-    text: String,
-    next: String,
-}
+    fn hear(&self, query: &str) -> Heard {
+        self.hear(query)
+    }
 
-impl Page {
-    fn done(vendor: &str) -> Self {
-        Self {
-            sign: "✓",
-            colour: "#1a7f4b",
-            heading: t!("auth.page.done.heading", vendor = vendor),
-            text: t!("auth.page.done.text").to_owned(),
-            next: t!("auth.page.done.next").to_owned(),
+    async fn ending(&self) -> Page {
+        match self.outcome().await {
+            Some(Ok(())) => Page::done(self.vendor()),
+            Some(Err(problem)) if self.was_refused() => Page::refused(&problem),
+            Some(Err(problem)) => Page::failed(&problem),
+            None => Page::received(),
         }
     }
-
-    fn received() -> Self {
-        Self {
-            sign: "…",
-            colour: "#5a6675",
-            heading: t!("auth.page.received.heading").to_owned(),
-            text: t!("auth.page.received.text").to_owned(),
-            next: t!("auth.page.received.next").to_owned(),
-        }
-    }
-
-    fn refused(problem: &Problem) -> Self {
-        Self {
-            sign: "–", colour: "#a15c00", heading: problem.what.clone(), text: problem.why.clone(), next: t!("auth.page.refused.next").to_owned()
-        }
-    }
-
-    fn failed(problem: &Problem) -> Self {
-        Self { sign: "✕", colour: "#b3261e", heading: problem.what.clone(), text: problem.why.clone(), next: problem.next_step.clone() }
-    }
-
-    fn stray() -> Self {
-        Self {
-            sign: "?",
-            colour: "#5a6675",
-            heading: t!("auth.page.stray.heading").to_owned(),
-            text: t!("auth.page.stray.text").to_owned(),
-            next: t!("auth.page.stray.next").to_owned(),
-        }
-    }
-
-    fn html(&self) -> String {
-        include_str!("../../assets/oauth/page.html")
-            .replace("{colour}", self.colour)
-            .replace("{sign}", self.sign)
-            .replace("{title}", t!("auth.page.title"))
-            .replace("{heading}", &escape(&self.heading))
-            .replace("{text}", &escape(&self.text))
-            .replace("{next}", &escape(&self.next))
-    }
-}
-
-fn escape(text: &str) -> String {
-    // Braces too, so that no text can name a place of the page.
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;").replace('{', "&#123;").replace('}', "&#125;")
-}
-
-fn page(status: StatusCode, page: &Page) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(Bytes::from(page.html())));
-    *response.status_mut() = status;
-    let headers = response.headers_mut();
-    for (name, value) in [
-        ("content-type", "text/html; charset=utf-8"),
-        ("cache-control", "no-store"),
-        // The address of this page holds the code: it must not travel on.
-        ("referrer-policy", "no-referrer"),
-        ("content-security-policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"),
-        ("x-content-type-options", "nosniff"),
-        ("connection", "close"),
-    ] {
-        headers.insert(name, hyper::header::HeaderValue::from_static(value));
-    }
-    response
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn outside_text_stays_text() {
-        let problem = Problem::new(crate::model::ProblemKind::Failed, "<script>alert(1)</script>", "{next} \"quoted\" & more", "n");
-        let html = Page::failed(&problem).html();
-        assert!(html.contains("&lt;script&gt;") && !html.contains("<script>") && html.contains("&#123;next&#125;"), "{html}");
-        assert!(!Page::done("Contoso").html().contains('{') || !Page::done("Contoso").html().contains("{heading}"));
-    }
 
     #[tokio::test]
     async fn both_loopback_addresses_share_a_port() {

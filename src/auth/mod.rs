@@ -4,20 +4,23 @@
 //! - `endpoints`: the server's addresses. `request`, `refusal`: the token endpoint, and what its errors mean.
 //! - `grants`: tokens without a person, by kind of method. `jws`, `keys`: what is signed for them, and with what.
 //! - `tokens`, `keeper`: tokens in the vault; one refresh at a time.
-//! - `consent`, `pending`, `listener`, `callback`, `paste`, `handoff`, `metadata`: the authorization code flow.
+//! - `consent`, `pending`, `listener`, `callback`, `paste`, `handoff`, `away`, `page`, `metadata`: the authorization code flow.
 //! - `jwt`, `ends`: what a token or a certificate says about itself.
 //! - `identity`: what a connection shows and trusts.
 //! - `authorizer`: what goes on a request. `oauth1`, `sigv4`: how it is signed. `check`: the proof that it works.
 
+mod authorization;
 mod authorizer;
+pub mod away;
 pub mod browser;
 mod callback;
 pub mod check;
 pub mod consent;
+mod device;
 mod endpoints;
 pub mod ends;
 mod grants;
-mod handoff;
+pub mod handoff;
 pub mod identity;
 mod jws;
 pub mod jwt;
@@ -26,9 +29,12 @@ mod keys;
 mod listener;
 mod metadata;
 mod oauth1;
+mod page;
 mod paste;
 mod pending;
+mod redirect;
 mod refusal;
+pub mod registration;
 mod request;
 mod sigv4;
 pub mod subject;

@@ -1,9 +1,8 @@
 //! The addresses of a vendor, as they come out for one credential: the settings that replace them, the templates of the definition, and the
 //! rule that they are https. `auth` and `vendor` both take them from here.
 //!
-//! A credential may replace every address: `base_url`, `authorize_url`, `token_url`, `refresh_url`, `revoke_url` among its settings. Whoever
-//! replaces the token address has another authorization server in mind, so nothing is then sent to the definition's own refresh or
-//! revocation address.
+//! A credential may replace every address: [`SETTINGS`] among its settings. Whoever replaces the token address has another authorization
+//! server in mind, so nothing is then sent to the definition's other addresses of its server.
 
 use url::{Host, Url};
 
@@ -13,7 +12,8 @@ use crate::problem;
 use crate::words::clean;
 
 /// The settings that replace an address.
-pub const SETTINGS: [&str; 5] = ["base_url", "authorize_url", "token_url", "refresh_url", "revoke_url"];
+pub const SETTINGS: [&str; 9] =
+    ["base_url", "authorize_url", "token_url", "refresh_url", "revoke_url", "device_url", "par_url", "register_url", "metadata_url"];
 
 /// Where requests for records go, without a slash at the end. `None` when the connector has none (a file, absolute paths).
 pub fn base_url(connector: &Connector, context: &Context) -> Result<Option<String>, Problem> {
@@ -50,9 +50,35 @@ pub fn revoke_url(method: &AuthMethod, context: &Context) -> Result<Option<Strin
     checked("revoke_url", own, context)
 }
 
+/// Where a device asks for a code (RFC 8628 §3.1); `None` when neither a setting nor the definition says.
+pub fn device_url(method: &AuthMethod, context: &Context) -> Result<Option<String>, Problem> {
+    let own: &[String] = if setting("token_url", context).is_some() { &[] } else { &method.device_url };
+    checked("device_url", own, context)
+}
+
+/// Where an authorization request is pushed (RFC 9126).
+pub fn par_url(method: &AuthMethod, context: &Context) -> Result<Option<String>, Problem> {
+    checked("par_url", if replaced(context) { &[] } else { &method.par_url }, context)
+}
+
+/// Where a client registers itself (RFC 7591).
+pub fn register_url(method: &AuthMethod, context: &Context) -> Result<Option<String>, Problem> {
+    checked("register_url", if replaced(context) { &[] } else { &method.register_url }, context)
+}
+
+/// Where the server's own document is (RFC 8414).
+pub fn metadata_url(method: &AuthMethod, context: &Context) -> Result<Option<String>, Problem> {
+    checked("metadata_url", if replaced(context) { &[] } else { &method.metadata_url }, context)
+}
+
+/// Whether settings lead to another server than the definition's.
+fn replaced(context: &Context) -> bool {
+    ["authorize_url", "token_url"].iter().any(|name| setting(name, context).is_some())
+}
+
 /// The issuer that an answer must name (RFC 9207), where the definition knows it and no setting leads elsewhere.
 pub fn issuer(method: &AuthMethod, context: &Context) -> Result<Option<String>, Problem> {
-    if setting("authorize_url", context).is_some() || setting("token_url", context).is_some() {
+    if replaced(context) || setting("metadata_url", context).is_some() {
         return Ok(None);
     }
     method.issuer.as_ref().map(|template| template::render(template, context)).transpose()
@@ -173,6 +199,10 @@ mod tests {
             token_url = ["https://{{ input.tenant }}.example/token", "https://id.example/token"]
             refresh_url = "https://id.example/refresh"
             revoke_url = "https://id.example/revoke"
+            device_url = "https://id.example/device"
+            par_url = "https://id.example/par"
+            register_url = "https://id.example/register"
+            metadata_url = "https://id.example/about"
             scopes = { default = ["{{ input.scope }}", "openid"] }
             [request]
             base_url = "https://{{ input.host }}/v1/"
@@ -199,6 +229,12 @@ mod tests {
         assert_eq!(refresh_url(method, &own).unwrap(), "http://localhost:1/t");
         assert_eq!(revoke_url(method, &own).unwrap(), None);
         assert_eq!(issuer(method, &own).unwrap(), None);
+        for address in [device_url, par_url, register_url, metadata_url] {
+            assert!(address(method, &plain).unwrap().unwrap().starts_with("https://id.example/"));
+            assert_eq!(address(method, &own).unwrap(), None);
+        }
+        assert!(par_url(method, &context(&[("par_url", "http://par.example")])).is_err());
+        assert_eq!(issuer(method, &context(&[("metadata_url", "https://other.example/about")])).unwrap(), None);
     }
 
     #[test]

@@ -11,6 +11,7 @@ use super::output::{self, Table, Tone, cell};
 use super::{Context, args, connector, context, labels};
 use crate::model::{self, CredentialDraft, Input, Problem, Secret, Severity, TestOutcome, Time};
 use crate::ops::{Result, connectors, credentials};
+use crate::prompt::pasting::Source;
 use crate::prompt::{ask, credential as prompt};
 use crate::words::clean;
 use crate::{problem, t};
@@ -360,7 +361,8 @@ fn walk(context: &Context, connector: &model::Connector, mut draft: CredentialDr
         return Err(problem);
     }
     if credentials::needs_consent(ws, &draft)? {
-        context.wait(async |sink| prompt::consent(ws, &draft, context.person, !given.no_browser, &sink).await)?;
+        let source = Source::of(context.person, given.secret_stdin.is_none());
+        context.wait(async |sink| prompt::consent(ws, &draft, source, !given.no_browser, &sink).await)?;
     }
     let outcome = if given.no_test { None } else { Some(context.wait(async |sink| credentials::draft_test(ws, &draft.id, &sink).await)?) };
     if let Some(outcome) = outcome.as_ref().filter(|outcome| !outcome.ok && !given.save_anyway) {

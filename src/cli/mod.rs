@@ -3,6 +3,7 @@
 //! [`start`] reads the arguments. What needs no command tree (`intertie` alone, `--version`) does not build one.
 
 mod args;
+mod authorize;
 mod connector;
 mod context;
 mod credential;
@@ -95,6 +96,8 @@ enum Command {
     Connector(connector::Connector),
     #[command(subcommand, about = t!("cli.credential.about"))]
     Credential(credential::Credential),
+    #[command(about = t!("cli.authorize.about"), after_help = t!("cli.authorize.after"))]
+    Authorize(authorize::Authorize),
     #[command(subcommand, about = t!("cli.integration.about"))]
     Integration(integration::Integration),
     #[command(subcommand, about = t!("cli.mapping.about"))]
@@ -202,6 +205,7 @@ fn needs_terminal() -> Result<()> {
 fn dispatch(global: &Global, command: Command) -> Result<u8> {
     // These need no workspace.
     match &command {
+        Command::Authorize(authorize) => return authorize::run(authorize, global.json),
         Command::Completions(completions) => return shell::completions(completions),
         // `start` leaves it to `main`.
         Command::Pictures { .. } => return Ok(0),
@@ -223,7 +227,7 @@ fn dispatch(global: &Global, command: Command) -> Result<u8> {
         Command::Schedule(schedule) => schedule::run(&context, schedule),
         Command::Vault(vault) => vault::run(&context, vault),
         Command::Doctor => doctor::run(&context),
-        Command::Completions(_) | Command::Man | Command::Pictures { .. } => Ok(0),
+        Command::Authorize(_) | Command::Completions(_) | Command::Man | Command::Pictures { .. } => Ok(0),
     }
 }
 

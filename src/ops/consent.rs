@@ -1,17 +1,23 @@
 //! Consent: what a person needs to see, and the wait for the answer.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::credentials::draft::{as_credential, kept, refuse_errors};
+use super::credentials::draft::{as_credential, kept, no_draft, refuse_errors};
 use super::credentials::method_of;
 use super::{Result, Workspace};
-use crate::auth::{browser, consent, subject};
+use crate::auth::{browser, consent, registration, subject};
 use crate::model::{AuthKind, Connector, CredentialDraft, Loopback, Sink, Time};
+use crate::store::credentials::KeptDraft;
 
 /// What the person needs to see to give consent.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct ConsentView {
+    /// What to open; with a device code alone, the page where it is typed.
     pub authorize_url: String,
+    /// When the address ends before the wait does; the next one is reported to the sink of `finish`.
+    pub authorize_url_expires: Option<Time>,
+    /// Empty where nothing is redirected.
     pub redirect_uri: String,
     /// The tunnel for this host, when in an SSH session: `ssh -L 53417:127.0.0.1:53417 ada@admin01`.
     pub ssh_line: Option<String>,
@@ -36,17 +42,40 @@ pub struct DeviceView {
     pub expires: Time,
 }
 
-/// A consent under way: a loopback listener and a pasted answer race; the first valid one wins. Dropping it stops the listener.
+/// A consent under way: a loopback listener, a pasted answer and a device code race; the first valid answer wins, and the others end.
+/// Dropping it stops them all.
 pub struct Consent {
     pub view: ConsentView,
     begun: consent::Begun,
+    /// An answer that was offered is the one that counts.
+    offered: AtomicBool,
+}
+
+/// By which way the answer came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Route {
+    /// A browser reached the listener.
+    Browser,
+    /// A person pasted it, or brought it back from another machine.
+    Pasted,
+    /// The code was typed elsewhere.
+    Device,
 }
 
 impl Consent {
     /// Offers pasted text: the whole redirected URL, its query, or a bare code. An invalid answer says what is wrong with it and leaves
     /// the wait as it was. A refusal is a valid answer: `finish` tells it.
     pub fn offer(&self, pasted: &str) -> Result<()> {
-        self.begun.offer(pasted)
+        self.begun.offer(pasted)?;
+        self.offered.store(true, Ordering::Release);
+        Ok(())
+    }
+
+    /// By which way the answer came, once `finish` has returned.
+    #[must_use]
+    pub fn route(&self) -> Route {
+        if self.offered.load(Ordering::Acquire) { Route::Pasted } else { Route::Browser }
     }
 
     /// Waits for the first valid answer, redeems it, and keeps the tokens in the vault under the draft's id. Requests that are no valid
@@ -80,24 +109,54 @@ pub fn needs_consent(ws: &Workspace, draft: &CredentialDraft) -> Result<bool> {
     Ok(method_of(&connector, &draft.method)?.kind.needs_consent() && !consent::given(ws.vault(), &draft.id)?)
 }
 
-/// Starts listening and makes the authorization URL (state, PKCE). Nothing is opened. A consent of the same draft that was begun in the
+/// Starts listening, asks for a device code where there is one, and makes the authorization URL (state, PKCE). Where nobody gave a client id
+/// and the server registers clients (RFC 7591), it registers one first. Nothing is opened. A consent of the same draft that was begun in the
 /// last minutes and lost is taken up again: its address and its answers stay valid.
 pub async fn consent_begin(ws: &Workspace, draft: &str) -> Result<Consent> {
     let kept = kept(ws, draft)?;
     refuse_errors(ws, &kept.draft)?;
-    let subject = subject::Subject::load(ws.vault(), ws.catalog(), &as_credential(ws, &kept, draft))?;
+    let subject = registered(ws, kept).await?;
     let begun = consent::begin(Arc::clone(ws.store()?), Arc::clone(ws.vault()), subject).await?;
     let view = ConsentView {
         authorize_url: begun.authorize_url.clone(),
+        authorize_url_expires: begun.authorize_url_expires,
         redirect_uri: begun.redirect_uri.clone(),
         ssh_line: begun.port.and_then(browser::ssh_line),
         browser_here: browser::here(),
         listening: begun.port.is_some(),
-        device: None,
+        device: begun.device.as_ref().map(|code| DeviceView {
+            user_code: code.user_code.clone(),
+            verification_uri: code.verification_uri.clone(),
+            verification_uri_complete: code.verification_uri_complete.clone(),
+            expires: code.expires,
+        }),
         request: begun.request.clone(),
         expires: begun.expires,
     };
-    Ok(Consent { view, begun })
+    Ok(Consent { view, begun, offered: AtomicBool::new(false) })
+}
+
+/// What is known of a draft, its client registered where it has none and the server makes one (RFC 7591). The client id becomes a setting of
+/// the draft; the secret goes to the vault.
+pub(in crate::ops) async fn registered(ws: &Workspace, before: KeptDraft) -> Result<subject::Subject> {
+    let id = before.draft.id.clone();
+    let load = |kept: &KeptDraft| subject::Subject::load(ws.vault(), ws.catalog(), &as_credential(ws, kept, &id));
+    let subject = load(&before)?;
+    let Some(client) = registration::register(&subject).await? else { return Ok(subject) };
+    ws.vault().put(&id, registration::FIELD, &client.management)?;
+    if let Some(secret) = &client.client_secret {
+        ws.vault().put(&id, registration::CLIENT_SECRET, secret)?;
+    }
+    let changed = ws.store()?.change_credential_draft(&id, |kept| {
+        kept.draft.settings.insert(registration::CLIENT_ID.to_owned(), client.client_id.clone());
+        kept.draft.secrets.retain(|known| known != registration::CLIENT_SECRET);
+        if client.client_secret.is_some() {
+            kept.draft.secrets.push(registration::CLIENT_SECRET.to_owned());
+            kept.standing.secret_expires = client.secret_expires;
+        }
+        kept.clone()
+    })?;
+    load(&changed.ok_or_else(|| no_draft(&id))?)
 }
 
 /// Opens the person's browser (`$BROWSER` first). `Err` says that none could be opened.

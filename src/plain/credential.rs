@@ -118,7 +118,7 @@ fn prove(session: &Session, draft: &mut CredentialDraft) -> Result<()> {
     let ws = &session.ws;
     loop {
         if credentials::needs_consent(ws, draft)? {
-            session.wait(async |sink| prompt::consent(ws, draft, true, true, &sink).await)?;
+            session.wait(async |sink| prompt::consent(ws, draft, crate::prompt::pasting::Source::Terminal, true, &sink).await)?;
         }
         while let Some(choice) = session.wait(async |sink| discover::discover(ws, &draft.id, &sink).await)?.into_iter().next() {
             let labels: Vec<String> = choice.options.iter().map(|option| option.label.clone()).collect();

@@ -1,7 +1,9 @@
 //! Questions at the terminal, and secrets from elsewhere than the command line.
 
 use std::io::{self, BufRead as _, IsTerminal as _, Read as _, Write as _};
+use std::sync::{Mutex, PoisonError};
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::termios::{self, LocalModes, OptionalActions, SpecialCodeIndex, Termios};
 use zeroize::{Zeroize as _, Zeroizing};
 
@@ -48,8 +50,20 @@ fn prompt(text: &str) {
     let _ = write!(stderr, "{text}").and_then(|()| stderr.flush());
 }
 
+/// The terminal as it was, while it is without echo: for a way out that drops nothing.
+static BEFORE: Mutex<Option<Termios>> = Mutex::new(None);
+
 /// The terminal without echo, as it was when dropped.
-pub struct Quiet(Termios);
+pub struct Quiet(());
+
+/// Gives the terminal back as it was.
+pub fn restore() {
+    let before = BEFORE.lock().unwrap_or_else(PoisonError::into_inner).take();
+    if let Some(before) = before {
+        prompt("\u{1b}[?2004l\n");
+        let _ = termios::tcsetattr(io::stdin(), OptionalActions::Flush, &before);
+    }
+}
 
 impl Quiet {
     /// With `keys`, Ctrl-C and the like are read as keys; otherwise they are signals, as before.
@@ -61,17 +75,17 @@ impl Quiet {
         quiet.local_modes.set(LocalModes::ISIG, !keys);
         quiet.special_codes[SpecialCodeIndex::VMIN] = 1;
         quiet.special_codes[SpecialCodeIndex::VTIME] = 0;
+        BEFORE.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(before);
         termios::tcsetattr(io::stdin(), OptionalActions::Flush, &quiet)?;
         // Bracketed paste: a line break in a pasted secret must not submit it.
         prompt("\u{1b}[?2004h");
-        Ok(Self(before))
+        Ok(Self(()))
     }
 }
 
 impl Drop for Quiet {
     fn drop(&mut self) {
-        prompt("\u{1b}[?2004l\n");
-        let _ = termios::tcsetattr(io::stdin(), OptionalActions::Flush, &self.0);
+        restore();
     }
 }
 
@@ -88,11 +102,12 @@ pub fn secret(question: &str) -> Result<Secret> {
             Typed::More => {}
             Typed::Done => break,
             Typed::Ended => return Err(problem!(Usage, "cli.ask.ended")),
+            Typed::Stopped => return Err(problem!(Failed, "cli.ask.stopped")),
         }
         byte.zeroize();
     }
     drop(quiet);
-    from_bytes(std::mem::take(&mut keys.typed))
+    from_bytes(keys.secret())
 }
 
 /// The terminal, made ready for [`pasted`], until this is dropped.
@@ -100,7 +115,7 @@ pub fn pasting() -> Result<Quiet> {
     Quiet::start(false).map_err(|error| problem!(Failed, "cli.ask.failed", reason = error))
 }
 
-/// Waits for a line of any length that is typed or pasted while [`pasting`]; it is not shown, and line breaks inside a paste are left out. A
+/// Waits for a text of any length that is typed or pasted while [`pasting`]; it is not shown. Line breaks inside a paste are a part of it. A
 /// line-wise terminal would cut it after 4,095 bytes (termios(3)). `None` at the end of the input.
 pub fn pasted() -> Option<String> {
     let mut keys = Keys::default();
@@ -114,10 +129,20 @@ pub fn pasted() -> Option<String> {
         match keys.take(byte[0]) {
             Typed::More if keys.typed.len() as u64 > LONGEST => return None,
             Typed::More => {}
+            // Where pastes are not marked, more at the same moment says that the line break was one inside a paste.
+            Typed::Done if more_at_once() => keys.typed.push(b'\n'),
             Typed::Done => return Some(String::from_utf8_lossy(&keys.typed).into_owned()),
-            Typed::Ended => return None,
+            Typed::Ended | Typed::Stopped => return None,
         }
     }
+}
+
+/// Whether a terminal holds more already: nobody types that fast.
+fn more_at_once() -> bool {
+    let stdin = io::stdin();
+    let mut ready = [PollFd::new(&stdin, PollFlags::IN)];
+    let moment = Timespec { tv_sec: 0, tv_nsec: 30_000_000 };
+    poll(&mut ready, Some(&moment)).is_ok_and(|n| n > 0)
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -125,6 +150,8 @@ enum Typed {
     More,
     Done,
     Ended,
+    /// Ctrl-C.
+    Stopped,
 }
 
 /// What was typed so far, as a pure machine over bytes.
@@ -154,9 +181,14 @@ impl Keys {
         }
         match byte {
             0x1b => self.escape.push(byte),
-            b'\r' | b'\n' if self.pasting => {}
+            b'\r' | b'\n' if self.pasting => {
+                if self.typed.last() != Some(&b'\n') {
+                    self.typed.push(b'\n');
+                }
+            }
             b'\r' | b'\n' => return Typed::Done,
-            0x03 | 0x04 if !self.pasting => return Typed::Ended,
+            0x03 if !self.pasting => return Typed::Stopped,
+            0x04 if !self.pasting => return Typed::Ended,
             0x15 if !self.pasting => self.typed.zeroize(),
             0x08 | 0x7f if !self.pasting => {
                 // One character, which may be several bytes of UTF-8.
@@ -165,6 +197,18 @@ impl Keys {
             byte => self.typed.push(byte),
         }
         Typed::More
+    }
+}
+
+impl Keys {
+    /// What was typed, as a secret: one word again where it was wrapped; a PEM block or a JSON file keeps its lines.
+    fn secret(&mut self) -> Zeroizing<Vec<u8>> {
+        let mut typed = std::mem::take(&mut self.typed);
+        let text = typed.trim_ascii_start();
+        if !text.starts_with(b"-----BEGIN") && !text.starts_with(b"{") {
+            typed.retain(|byte| *byte != b'\n');
+        }
+        typed
     }
 }
 
@@ -229,7 +273,7 @@ mod tests {
                 break;
             }
         }
-        (keys.typed.to_vec(), last)
+        (keys.secret().to_vec(), last)
     }
 
     #[test]
@@ -239,11 +283,14 @@ mod tests {
             (b"ab\x7fc\n", b"ac", Typed::Done),
             ("aé\u{7f}b\r".as_bytes(), b"ab", Typed::Done),
             (b"wrong\x15right\r", b"right", Typed::Done),
-            (b"abc\x03", b"abc", Typed::Ended),
+            (b"abc\x03", b"abc", Typed::Stopped),
+            (b"abc\x04", b"abc", Typed::Ended),
             (b"a\x1b[Ab\x1bOPc", b"abPc", Typed::More),
             // A pasted line break does not submit.
             (b"\x1b[200~s3cr3t\r\n\x1b[201~", b"s3cr3t", Typed::More),
             (b"\x1b[200~s3cr3t\n\x1b[201~!\r", b"s3cr3t!", Typed::Done),
+            // What is made of lines keeps them.
+            (b"\x1b[200~-----BEGIN X-----\r\nAB\r\n-----END X-----\r\n\x1b[201~\r", b"-----BEGIN X-----\nAB\n-----END X-----\n", Typed::Done),
         ] {
             assert_eq!(typed(bytes), (secret.to_vec(), end), "{bytes:?}");
         }

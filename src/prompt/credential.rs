@@ -2,6 +2,7 @@
 
 use indexmap::IndexMap;
 
+use super::pasting::{self, Source};
 use super::{ask, say};
 use crate::model::{CredentialDraft, Input, Secret, Sink};
 use crate::ops::{Result, Workspace, connectors, credentials};
@@ -52,10 +53,10 @@ pub fn question(input: &Input, kept: bool, draft: &mut CredentialDraft, secrets:
     }
 }
 
-/// Shows where to consent and waits for the answer on loopback or, where there is a terminal, pasted.
+/// Shows where to consent and waits for the answer on loopback or pasted.
 ///
-/// `person`: whether somebody can paste; `browser`: whether one may be opened.
-pub async fn consent(ws: &Workspace, draft: &CredentialDraft, person: bool, browser: bool, sink: &Sink) -> Result<()> {
+/// `source`: where pasted answers come from; `browser`: whether one may be opened.
+pub async fn consent(ws: &Workspace, draft: &CredentialDraft, source: Source, browser: bool, sink: &Sink) -> Result<()> {
     let consent = credentials::consent_begin(ws, &draft.id).await?;
     let view = &consent.view;
     // Whole and on a line of its own, so that it can be copied; it was made here and holds nothing but what a URL may.
@@ -63,38 +64,29 @@ pub async fn consent(ws: &Workspace, draft: &CredentialDraft, person: bool, brow
     if let Some(line) = &view.ssh_line {
         say::remark(&format!("{}\n\n  {}\n", t!("cli.consent.ssh"), clean::line(line, 300)));
     }
+    if let Some(request) = &view.request {
+        say::remark(&format!("{}\n\n  intertie authorize {request}\n", t!("cli.consent.elsewhere")));
+    }
     if browser && view.browser_here && credentials::open_browser(&view.authorize_url).is_err() {
         say::remark(t!("cli.consent.no_browser"));
     }
-    if !view.listening && !person {
+    let reachable = view.listening || view.device.is_some();
+    if !reachable && source == Source::Nobody {
         return Err(problem!(PersonMustAct, "cli.consent.unreachable"));
     }
     // Held until the consent is over, whoever answered.
-    let _terminal = if person { Some(ask::pasting()?) } else { None };
-    let pasted = async {
-        if !person {
-            return std::future::pending::<Result<()>>().await;
-        }
+    let _terminal = source.ready()?;
+    if source == Source::Terminal {
         say::remark(t!("cli.consent.paste"));
-        loop {
-            match tokio::task::spawn_blocking(ask::pasted).await {
-                Ok(Some(line)) => {
-                    if !line.trim().is_empty() {
-                        say::remark(&t!("cli.credential.taken", n = line.trim().chars().count()));
-                        match consent.offer(line.trim()) {
-                            Ok(()) => return std::future::pending().await,
-                            Err(problem) => say::failure(&problem),
-                        }
-                    }
-                }
-                // Standard input has ended; the browser may still answer.
-                _ => return std::future::pending().await,
-            }
-        }
+    }
+    let pasted = async {
+        pasting::offers(source, |text| consent.offer(text)).await;
+        // Standard input has ended; the browser may still answer.
+        if reachable { std::future::pending().await } else { problem!(PersonMustAct, "cli.consent.unreachable") }
     };
     tokio::select! {
         finished = consent.finish(ws, sink) => finished?,
-        failed = pasted => failed?,
+        problem = pasted => return Err(problem),
     }
     say::remark(t!("cli.consent.given"));
     Ok(())

@@ -2,10 +2,12 @@
 //!
 //! - `ask`: a line, a secret without echo, a long pasted answer. `say`: remarks and failures.
 //! - `waiting`: a runtime, progress, Ctrl-C.
-//! - `credential`: the questions of the credential wizard, consent included.
+//! - `credential`: the questions of the credential wizard, consent included. `authorize`: consent for another host. `pasting`: pasted answers.
 
 pub mod ask;
+pub mod authorize;
 pub mod credential;
+pub mod pasting;
 pub mod say;
 mod waiting;
 

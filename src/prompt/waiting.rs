@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use tokio::runtime::Runtime;
 
-use super::say;
+use super::{ask, say};
 use crate::model::{CancellationToken, Progress, Sink};
 use crate::ops::Result;
 use crate::words::{clean, number};
@@ -75,6 +75,8 @@ async fn stop_on_signal(cancel: CancellationToken) {
             _ = terminate.recv() => {}
         }
         if !first {
+            // Nothing is dropped on this way out.
+            ask::restore();
             std::process::exit(1);
         }
         first = false;

@@ -287,20 +287,22 @@ impl Client {
             }
             _ => problem!(Failed, "vendor.refused", vendor = vendor, reason = reason),
         };
-        let problem = match skew(answer, SystemTime::now()) {
+        let code = fault::said(&answer.body, hide).code;
+        let problem = match skew(answer, code.as_deref(), SystemTime::now()) {
             Some(skewed) => Problem { why: format!("{} {skewed}", problem.why), next_step: t!("vendor.clock.next").to_owned(), ..problem },
             None => problem,
         };
-        match fault::said(&answer.body, hide).code {
+        match code {
             Some(code) => problem.with_code(code),
             None => problem,
         }
     }
 }
 
-/// A sentence on this host's clock, where a refusal (401, 403) may come from it: signatures and tokens hold for minutes.
-fn skew(answer: &Answer, now: SystemTime) -> Option<String> {
-    if !matches!(answer.status, 401 | 403) {
+/// A sentence on this host's clock, where a refusal may come from it: signatures and tokens hold for minutes. AWS refuses them with 400.
+fn skew(answer: &Answer, code: Option<&str>, now: SystemTime) -> Option<String> {
+    let of_time = |code: &str| ["Signature", "Skewed", "Expired"].iter().any(|part| code.contains(part));
+    if !matches!(answer.status, 401 | 403) && !(answer.status == 400 && code.is_some_and(of_time)) {
         return None;
     }
     let behind = http::behind(answer.header("date")?, now)?;

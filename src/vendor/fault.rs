@@ -40,20 +40,23 @@ pub fn said(body: &[u8], hide: &[&str]) -> Said {
 
 fn from_json(value: &Value) -> Said {
     let text = |value: &Value, names: &[&str]| names.iter().find_map(|name| value.get(name).and_then(words));
-    let error = value.get("error").unwrap_or(&Value::Null);
+    // NetSuite says more beside its RFC 9457.
+    let error = value.get("error").or_else(|| value.get("o:errorDetails")?.get(0)).unwrap_or(&Value::Null);
     let first = value.get("errors").and_then(|errors| errors.get(0)).unwrap_or(&Value::Null);
-    const MESSAGES: [&str; 8] = ["error_description", "message", "detail", "errorSummary", "description", "msg", "reason", "title"];
+    const MESSAGES: [&str; 9] = ["error_description", "message", "Message", "detail", "errorSummary", "description", "msg", "reason", "title"];
     let message = text(error, &MESSAGES)
         .or_else(|| text(value, &MESSAGES))
         .or_else(|| text(first, &MESSAGES))
         .or_else(|| words(first))
         .or_else(|| words(error))
         .or_else(|| value.as_str().map(str::to_owned));
-    const CODES: [&str; 5] = ["code", "type", "scimType", "errorCode", "error_code"];
+    const CODES: [&str; 6] = ["code", "type", "scimType", "errorCode", "error_code", "o:errorCode"];
     let code = text(error, &CODES)
         .or_else(|| error.as_str().filter(|code| !code.contains(' ')).map(str::to_owned))
         .or_else(|| text(value, &CODES))
         .or_else(|| text(first, &CODES))
+        // AWS: `com.amazon.coral.service#AccessDeniedException`.
+        .or_else(|| Some(words(value.get("__type")?)?.rsplit('#').next()?.to_owned()))
         // RFC 9457: `about:blank` says that the type says nothing.
         .filter(|code| code != "about:blank");
     Said { message, code }
@@ -107,6 +110,9 @@ mod tests {
             (r#"{"type":"https://example.com/out","title":"Out of credit","detail":"Balance is 30"}"#, Some("Balance is 30"), Some("https://example.com/out")),
             (r#"{"errorCode":"E0000011","errorSummary":"Invalid token provided"}"#, Some("Invalid token provided"), Some("E0000011")),
             (r#"{"errors":[{"message":"no","code":7}]}"#, Some("no"), Some("7")),
+            (r#"{"__type":"com.amazon.coral.service#AccessDeniedException","Message":"no"}"#, Some("no"), Some("AccessDeniedException")),
+            (r#"{"type":"https://www.rfc-editor.org/x","title":"Unauthorized","o:errorDetails":[{"detail":"Invalid login","o:errorCode":"INVALID_LOGIN"}]}"#,
+                Some("Invalid login"), Some("INVALID_LOGIN")),
             (r#"{"message":"Bad credentials"}"#, Some("Bad credentials"), None),
             ("gateway down", Some("gateway down"), None),
             ("<!DOCTYPE html><html><head><TITLE>502 Bad Gateway</TITLE>", Some("502 Bad Gateway"), None),

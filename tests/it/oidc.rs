@@ -287,7 +287,9 @@ async fn an_answer_can_be_pasted_after_a_lost_connection() {
     .unwrap();
     let later = stage.workspace();
     let resumed = credentials::consent_begin(&later, &draft.id).await.unwrap();
-    assert_eq!((&resumed.view.authorize_url, &resumed.view.redirect_uri), (&view.authorize_url, &view.redirect_uri));
+    assert_eq!((&resumed.view.redirect_uri, resumed.view.expires), (&view.redirect_uri, view.expires));
+    // The request was pushed, and a pushed request is good for one opening (RFC 9126 §4).
+    assert!(view.authorize_url.contains("request_uri=") && resumed.view.authorize_url != view.authorize_url);
     resumed.offer(answer.as_str()).unwrap();
     resumed.finish(&later, &Sink::none()).await.unwrap();
     assert!(credentials::draft_test(&later, &draft.id, &Sink::none()).await.unwrap().ok);

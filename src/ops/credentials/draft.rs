@@ -2,7 +2,8 @@
 
 use super::{LONGEST_NAME, method_of, name_problem};
 use crate::auth::keeper::Lock;
-use crate::auth::{consent, identity, subject};
+use crate::auth::{consent, identity, registration, subject};
+use crate::catalog::template::Context;
 use crate::catalog::{addresses, input};
 use crate::model::{Credential, CredentialDraft, CredentialStatus, Finding, Known, Problem, Secret, Severity, Time};
 use crate::ops::{Result, Workspace};
@@ -68,19 +69,23 @@ pub(in crate::ops) fn kept(ws: &Workspace, id: &str) -> Result<KeptDraft> {
     ws.store()?.credential_draft(id)?.ok_or_else(|| no_draft(id))
 }
 
-fn no_draft(id: &str) -> Problem {
+pub(in crate::ops) fn no_draft(id: &str) -> Problem {
     problem!(Usage, "core.not_found", noun = t!("credential.noun.draft"), name = clean::line(id, 80))
 }
 
 /// Saves what was typed, right or wrong. The secrets that the draft has are left as they are; what was obtained or tested with other values
 /// is forgotten.
 pub fn draft_save(ws: &Workspace, draft: &CredentialDraft) -> Result<()> {
+    let client_made = registration::made(ws.vault(), &draft.id)?;
     let stale = ws.store()?.change_credential_draft(&draft.id, |kept| {
         let before = std::mem::replace(&mut kept.draft, draft.clone());
         kept.draft.secrets.clone_from(&before.secrets);
         kept.draft.replaces.clone_from(&before.replaces);
+        if client_made {
+            keep_client(&before, &mut kept.draft);
+        }
         let same = before.method == draft.method && before.connector == draft.connector;
-        let stale = !same || tidied(ws, &before) != tidied(ws, draft) || before.scopes != draft.scopes;
+        let stale = !same || tidied(ws, &before) != tidied(ws, &kept.draft) || before.scopes != draft.scopes;
         if stale {
             kept.standing.status = None;
             kept.standing.tested = None;
@@ -92,6 +97,26 @@ pub fn draft_save(ws: &Workspace, draft: &CredentialDraft) -> Result<()> {
         None => Err(no_draft(&draft.id)),
         Some(true) => consent::forget(ws.store()?, ws.vault(), &draft.id),
         Some(false) => Ok(()),
+    }
+}
+
+/// A client that was registered meanwhile is nothing that was typed: it stays while the server does, and goes with it.
+fn keep_client(before: &CredentialDraft, draft: &mut CredentialDraft) {
+    let server = |draft: &CredentialDraft| -> Vec<Option<String>> {
+        let names = addresses::SETTINGS.into_iter().filter(|name| *name != "base_url").chain([subject::ISSUER]);
+        names.map(|name| draft.settings.get(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())).collect()
+    };
+    let same = before.method == draft.method && before.connector == draft.connector && server(before) == server(draft);
+    let id = |draft: &CredentialDraft| draft.settings.get(registration::CLIENT_ID).map(|id| id.trim().to_owned()).filter(|id| !id.is_empty());
+    match (same, id(before), id(draft)) {
+        (true, Some(known), None) => {
+            draft.settings.insert(registration::CLIENT_ID.to_owned(), known);
+        }
+        (false, Some(known), Some(typed)) if known == typed => {
+            draft.settings.shift_remove(registration::CLIENT_ID);
+            draft.secrets.retain(|key| key != registration::CLIENT_SECRET);
+        }
+        _ => {}
     }
 }
 
@@ -178,7 +203,7 @@ pub fn draft_discard(ws: &Workspace, id: &str) -> Result<()> {
 /// What is missing or wrong; `place` is `input.KEY`, `name` or `scopes`.
 pub fn draft_check(ws: &Workspace, draft: &CredentialDraft) -> Result<Vec<Finding>> {
     let connector = ws.catalog().get(&draft.connector)?;
-    method_of(&connector, &draft.method)?;
+    let method = method_of(&connector, &draft.method)?;
     let inputs = connector.inputs_for(&draft.method);
     let mut findings = Vec::new();
     let mut error = |place: String, problem| findings.push(Finding { severity: Severity::Error, place, problem });
@@ -217,7 +242,12 @@ pub fn draft_check(ws: &Workspace, draft: &CredentialDraft) -> Result<Vec<Findin
     }
     // What a draft takes from the credential that it renews is under its own id already.
     let kept = kept(ws, &draft.id).map(|kept| kept.draft.secrets).unwrap_or_default();
-    for one in &inputs {
+    let context = Context::new(&connector, &draft.method, &tidied(ws, draft), &indexmap::IndexMap::new());
+    let no_client = draft.settings.get(registration::CLIENT_ID).is_none_or(|id| id.trim().is_empty());
+    let registers = no_client && registration::possible(method, &context);
+    let by_registration =
+        |key: &str| registers && (key == registration::CLIENT_ID || (key == registration::CLIENT_SECRET && !kept.iter().any(|known| known == key)));
+    for one in inputs.iter().filter(|one| !by_registration(&one.key)) {
         let found = if one.secret {
             let value = if kept.contains(&one.key) { ws.vault().get(&draft.id, &one.key)? } else { None };
             input::check(one, value.as_ref().map_or("", Secret::expose))

@@ -2,8 +2,8 @@
 
 use super::draft::{as_credential, draft_check, kept};
 use super::{get, name_problem, taken};
-use crate::auth::consent;
 use crate::auth::keeper::Lock;
+use crate::auth::{consent, registration};
 use crate::catalog::addresses;
 use crate::catalog::template::Context;
 use crate::model::{Connector, Credential, CredentialDraft, CredentialStatus, Severity};
@@ -56,7 +56,7 @@ pub fn draft_finish(ws: &Workspace, draft: &str) -> Result<Credential> {
         }
         return Err(taken(&credential.name));
     }
-    let wanted = |field: &String| credential.secrets.contains(field) || consent::is_token(field);
+    let wanted = |field: &String| credential.secrets.contains(field) || consent::is_token(field) || field == registration::FIELD;
     let own = vault.fields(draft)?;
     for field in vault.fields(&owner)? {
         if !wanted(&field) || !own.contains(&field) {

@@ -4,11 +4,13 @@ use super::draft::{as_credential, kept, refuse_errors};
 use super::get;
 use crate::auth::check;
 use crate::model::{Credential, Sink, TestOutcome};
+use crate::ops::consent::registered;
 use crate::ops::{Result, Workspace};
 
 /// Obtains a token where the method needs one, and makes the connector's test request. A failed test is `Ok` with `ok: false`.
 pub async fn draft_test(ws: &Workspace, draft: &str, sink: &Sink) -> Result<TestOutcome> {
     refuse_errors(ws, &kept(ws, draft)?.draft)?;
+    registered(ws, kept(ws, draft)?).await?;
     tested(ws, || Ok(as_credential(ws, &kept(ws, draft)?, draft)), sink).await
 }
 

@@ -4,6 +4,7 @@ use super::effect::{Effect, Effects};
 use crate::model::Problem;
 use crate::tui::ui::field::Field;
 use crate::tui::ui::palette::Palette;
+use crate::tui::ui::qr::Qr;
 use crate::tui::wizard;
 
 #[derive(Debug)]
@@ -16,6 +17,7 @@ pub enum Layer {
     Problem(Problem),
     /// Lines to read: details, explanations.
     Reader(Reader),
+    Qr(Qr),
     Wizard(Box<wizard::Wizard>),
 }
 
@@ -29,6 +31,7 @@ pub enum LayerKind {
     Prompt,
     Problem,
     Reader,
+    Qr,
     Wizard(wizard::Kind),
 }
 
@@ -43,6 +46,7 @@ impl Layer {
             Self::Prompt(_) => LayerKind::Prompt,
             Self::Problem(_) => LayerKind::Problem,
             Self::Reader(_) => LayerKind::Reader,
+            Self::Qr(_) => LayerKind::Qr,
             Self::Wizard(wizard) => LayerKind::Wizard(wizard.kind()),
         }
     }

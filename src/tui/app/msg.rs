@@ -7,6 +7,7 @@ use crate::model::{
     Suggestion, Table, TestOutcome,
 };
 use crate::ops::connectors::ConnectorRow;
+use crate::ops::consent::Route;
 use crate::ops::credentials::ConsentView;
 use crate::ops::mappings::Sample;
 use crate::ops::overview::Overview;
@@ -100,7 +101,7 @@ pub enum Answer {
         draft: String,
         findings: Vec<Finding>,
     },
-    Consented,
+    Consented(Route),
     Tested {
         name: String,
         outcome: TestOutcome,

@@ -166,7 +166,7 @@ impl State {
             let left = at.as_millisecond() - self.now.as_millisecond();
             soonest = Some(soonest.unwrap_or(i64::MAX).min(left));
         }
-        if self.tasks.visible().next().is_some() {
+        if self.tasks.visible().any(|task| !task.waits) {
             soonest = Some(soonest.unwrap_or(i64::MAX).min(120));
         }
         if let Some(until) = self.layers.iter().find_map(|layer| match layer {

@@ -21,6 +21,8 @@ pub struct Running {
     /// It keeps what a person did: the console does not end before it has.
     pub writes: bool,
     pub progress: Option<Progress>,
+    /// A person has to do something elsewhere: nothing moves here meanwhile, so nothing turns.
+    pub waits: bool,
 }
 
 /// How long a quick read may take, and anything that goes over the network.
@@ -60,6 +62,7 @@ impl Tasks {
             started: now,
             writes: spec.policy == Policy::Queue,
             progress: None,
+            waits: false,
         });
         Effect::Start { id: self.next, spec: Box::new(spec) }
     }
@@ -78,6 +81,13 @@ impl Tasks {
     pub fn progress(&mut self, id: TaskId, progress: Progress) {
         if let Some(task) = self.running.iter_mut().find(|task| task.id == id) {
             task.progress = Some(progress);
+        }
+    }
+
+    /// From now on it waits for a person.
+    pub fn waits(&mut self, id: TaskId) {
+        if let Some(task) = self.running.iter_mut().find(|task| task.id == id) {
+            task.waits = true;
         }
     }
 

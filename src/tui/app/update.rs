@@ -10,6 +10,7 @@ use super::{command, global};
 use crate::model::{Problem, Time};
 use crate::ops::vault;
 use crate::tui::ui::palette::Picked;
+use crate::tui::ui::qr::Did;
 use crate::tui::ui::theme::Tone;
 use crate::tui::wizard::{self, Event};
 use crate::tui::{panes, ui};
@@ -148,6 +149,14 @@ fn layer_key(state: &mut State, key: Key) -> Option<Effects> {
                 prompt.field.key(key).then(Vec::new)
             }
         },
+        Layer::Qr(qr) => match qr.key(key)? {
+            Did::Closed => {
+                state.layers.pop();
+                Some(Vec::new())
+            }
+            Did::Copy(text) => Some(vec![Effect::Copy(text)]),
+            Did::Nothing => Some(Vec::new()),
+        },
         Layer::Problem(_) => {
             if close || key.code == Code::Enter {
                 state.layers.pop();
@@ -226,7 +235,10 @@ fn on_task(state: &mut State, id: TaskId, event: TaskEvent) -> Effects {
             state.tasks.progress(id, progress);
             Vec::new()
         }
-        TaskEvent::Consent(view) => wizard::event(state, &Event::Consent { task: id, view: *view }).unwrap_or_default(),
+        TaskEvent::Consent(view) => {
+            state.tasks.waits(id);
+            wizard::event(state, &Event::Consent { task: id, view: *view }).unwrap_or_default()
+        }
         TaskEvent::OfferRefused(problem) => wizard::event(state, &Event::OfferRefused(problem)).unwrap_or_default(),
         TaskEvent::Done(answer) => {
             let mut effects = state.tasks.end(id, state.now);

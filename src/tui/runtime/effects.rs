@@ -25,7 +25,7 @@ pub async fn perform(job: Job, around: Surroundings) -> Result<Answer> {
             let consent = Arc::new(credentials::consent_begin(&ws, &draft).await?);
             on_consent(consent.clone());
             consent.finish(&ws, &sink).await?;
-            Ok(Answer::Consented)
+            Ok(Answer::Consented(consent.route()))
         }
         Job::DraftTest(draft) => Ok(Answer::Tested { outcome: credentials::draft_test(&ws, &draft, &sink).await?, name: draft }),
         Job::CredentialTest(name) => Ok(Answer::Tested { outcome: credentials::test(&ws, &name, &sink).await?, name }),

@@ -8,6 +8,7 @@ use crate::problem;
 use crate::tui::Options;
 use crate::tui::app::command::Keymap;
 use crate::tui::app::effect::{Effect, Effects};
+use crate::tui::app::key::{Code, Key};
 use crate::tui::app::msg::{Msg, Toasted};
 use crate::tui::app::navigate::refresh;
 use crate::tui::app::state::State;
@@ -80,7 +81,13 @@ fn main_loop(state: &mut State, world: &mut World, from: &Receiver<Incoming>, sc
         if let Msg::Resize(..) = msg {
             world.redraw = true;
         }
-        if world.plain && matches!(msg, Msg::Key(_)) {
+        if world.plain
+            && let Msg::Key(key) = &msg
+        {
+            // Other keys may belong to marking and copying the line.
+            if !matches!(key.code, Code::Enter | Code::Esc) && *key != Key::ctrl('c') {
+                continue;
+            }
             world.plain = false;
             guard::enter_alternate()?;
             wipe(screen)?;
@@ -169,7 +176,7 @@ impl World {
         let clean = crate::words::clean::line(text, 100_000);
         guard::leave_alternate()?;
         let mut out = stdout();
-        write!(out, "\r\n{clean}\r\n\r\n{}\r\n", crate::t!("plain.any_key"))?;
+        write!(out, "\r\n{clean}\r\n\r\n{}\r\n", crate::t!("plain.enter"))?;
         out.flush()?;
         self.plain = true;
         Ok(())

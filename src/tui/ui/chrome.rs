@@ -72,7 +72,7 @@ fn attention(state: &State) -> Vec<(Tone, String)> {
         let milliseconds = state.now.as_millisecond() - task.started.as_millisecond();
         let more = running.count();
         let title = text::cut(&text::clean(&task.title), 24);
-        let turning = spinner(milliseconds, theme.unicode);
+        let turning = if task.waits { theme.symbol(Symbol::Open) } else { spinner(milliseconds, theme.unicode) };
         parts.push((Tone::Accent, if more > 0 { format!("{turning} {title} +{more}") } else { format!("{turning} {title}") }));
     }
     if let Some(overview) = &state.panes.overview.overview {

@@ -9,6 +9,7 @@ pub mod list;
 pub mod modal;
 pub mod palette;
 pub mod picker;
+pub mod qr;
 pub mod svg;
 pub mod table;
 pub mod terms;

@@ -164,7 +164,8 @@ pub fn tasks(frame: &mut Frame<'_>, area: Rect, scrolled: &Scrolled, state: &Sta
         let y = inner.y + u16::try_from(i * 2).unwrap_or(u16::MAX / 2);
         let milliseconds = state.now.as_millisecond() - task.started.as_millisecond();
         let mark = if i == scrolled.top { theme.symbol(Symbol::Cursor) } else { " " };
-        let head = format!("{mark} {} {}  {}", spinner(milliseconds, theme.unicode), text::clean(&task.title), clock(milliseconds / 1000));
+        let turning = if task.waits { theme.symbol(Symbol::Open) } else { spinner(milliseconds, theme.unicode) };
+        let head = format!("{mark} {} {}  {}", turning, text::clean(&task.title), clock(milliseconds / 1000));
         line(frame, inner, inner.x, y, &head, theme.style(if i == scrolled.top { Tone::Strong } else { Tone::Plain }));
         if let Some(progress) = &task.progress {
             line(frame, inner, inner.x + 4, y + 1, &progress_line(progress), theme.style(Tone::Dim));

@@ -92,6 +92,12 @@ impl Theme {
         Self::parse(name, text, unicode).expect("a test reads every built-in theme")
     }
 
+    /// Whether it may use colours at all.
+    #[must_use]
+    pub fn has_colour(&self) -> bool {
+        self.colour
+    }
+
     #[must_use]
     pub fn style(&self, tone: Tone) -> Style {
         let base = Style::new();

@@ -1,6 +1,6 @@
 //! A whole frame: header, panes, body, footer, and the layers above them.
 
-use super::{chrome, help, modal, palette, text, toast};
+use super::{chrome, help, modal, palette, qr, text, toast};
 use crate::tui::app::layers::Layer;
 use crate::tui::app::state::area::Area;
 use crate::tui::app::state::{Hit, Pane, State};
@@ -61,6 +61,7 @@ fn draw_layer(frame: &mut Frame<'_>, area: Rect, body: Rect, layer: &Layer, stat
         Layer::Prompt(prompt) => modal::prompt(frame, area, prompt, state, top),
         Layer::Problem(problem) => modal::problem(frame, area, problem, state),
         Layer::Reader(reader) => modal::reader(frame, body, reader, state),
+        Layer::Qr(code) => qr::draw(frame, area, code, state),
     }
 }
 

@@ -249,3 +249,22 @@ fn pauses_double_and_end_somewhere() {
         assert!(pause >= full / 2 && pause <= full, "{tries}: {pause:?}");
     }
 }
+
+#[test]
+fn a_clock_that_is_off_is_named_where_it_matters() {
+    let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000);
+    let said = |status: u16, date: &str, code: Option<&str>| {
+        let headers = vec![("Date".to_owned(), date.to_owned())];
+        let answer = Answer { status, headers, body: Bytes::new(), url: String::new(), milliseconds: 0, requests: 1 };
+        skew(&answer, code, now)
+    };
+    let (ahead, close, behind) = ("Fri, 15 Jan 2027 08:05:00 GMT", "Fri, 15 Jan 2027 08:01:59 GMT", "Fri, 15 Jan 2027 06:00:00 GMT");
+    assert_eq!(said(401, ahead, None).as_deref(), Some("This host's clock is 5m behind the vendor's."));
+    assert_eq!(said(403, behind, None).as_deref(), Some("This host's clock is 2h ahead of the vendor's."));
+    assert_eq!(said(400, ahead, Some("InvalidSignatureException")).as_deref(), Some("This host's clock is 5m behind the vendor's."));
+    for (status, date, code) in
+        [(401, close, None), (400, ahead, Some("ValidationException")), (400, ahead, None), (500, ahead, None), (401, "", None)]
+    {
+        assert_eq!(said(status, date, code), None, "{status} {date}");
+    }
+}

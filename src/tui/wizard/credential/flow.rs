@@ -2,11 +2,12 @@
 
 mod events;
 
-use super::consent::{Consent, Waiting};
+use super::consent::{self, Consent, Waiting};
 use super::outcome::Test;
 use super::steps::{self, Step};
 use crate::model::{AuthMethod, Connector, Credential, CredentialDraft, Finding, Input, Problem, Secret, Severity, Time};
 use crate::ops::connectors::{check_input, tidy_input};
+use crate::ops::consent::Route;
 use crate::tui::app::effect::{Effect, Job, Masked};
 use crate::tui::app::key::{Code, Key};
 use crate::tui::app::layers::{Confirm, Layer, Line, Reader, Scrolled};
@@ -44,6 +45,10 @@ pub struct Flow {
     /// Secrets on their way to the vault, until it has them: a failure gives them back to the field.
     unsealed: Vec<(String, Masked)>,
     pub consent: Consent,
+    /// By which way consent came, when it was given here.
+    pub route: Option<Route>,
+    /// The consent is taken up again: no browser is opened by itself.
+    quietly: bool,
     pub test: Test,
     pub addresses: Option<Form>,
     /// Writes under way; a test waits for them.
@@ -104,6 +109,8 @@ impl Flow {
             lengths: IndexMap::new(),
             unsealed: Vec::new(),
             consent: if has_consent && !needs_consent { Consent::Given } else { Consent::Idle },
+            route: None,
+            quietly: false,
             test: Test::Untested,
             addresses: None,
             pending: 0,
@@ -436,6 +443,15 @@ impl Flow {
             }
             _ => Vec::new(),
         }
+    }
+
+    /// Takes up a consent that was waited for when the wizard was left.
+    pub fn go_on(&mut self) -> Vec<Request> {
+        if *self.step() != Step::Consent || !self.needs_consent() {
+            return Vec::new();
+        }
+        self.quietly = true;
+        self.prepare(After::Consent)
     }
 
     fn begin_consent(&mut self) -> Vec<Request> {

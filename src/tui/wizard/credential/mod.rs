@@ -18,7 +18,7 @@ use crate::tui::app::layers::{Layer, LayerKind};
 use crate::tui::app::msg::Answer;
 use crate::tui::app::state::State;
 use crate::tui::app::tasks::read;
-use consent::Consent;
+use consent::{Consent, Waiting};
 use flow::{Entry, Flow};
 use steps::Step;
 
@@ -50,14 +50,17 @@ pub const COMMANDS: &[Command] = &[
     own!("wizard.credential.addresses", ["ctrl-d"], TYPING, has_addresses),
     Command { quiet: true, ..command!("wizard.credential.help", ["f1"], TYPING, always, global::help) },
     own!("wizard.consent.enter", ["enter"], CONSENT, can_enter),
-    own!("wizard.consent.open", ["o"], CONSENT, has_browser),
-    own!("wizard.consent.copy", ["c"], CONSENT, waits),
+    own!("wizard.consent.open", ["o", "b"], CONSENT, has_browser),
+    own!("wizard.consent.device", ["d"], CONSENT, has_device),
+    own!("wizard.consent.copy", ["c"], CONSENT, has_link),
+    own!("wizard.consent.qr", ["q"], CONSENT, waits),
     own!("wizard.consent.whole", ["u"], CONSENT, waits),
     own!("wizard.consent.paste", ["tab"], CONSENT, can_paste),
-    own!("wizard.consent.again", ["r"], CONSENT, can_begin_again),
+    own!("wizard.consent.request", ["r"], CONSENT, has_request),
+    own!("wizard.consent.again", ["a"], CONSENT, can_begin_again),
     own!("wizard.consent.back", ["esc", "shift-tab"], CONSENT, always),
     own!("wizard.consent.ssh", ["s"], CONSENT, has_ssh),
-    own!("wizard.consent.redirect", ["y"], CONSENT, waits),
+    own!("wizard.consent.redirect", ["y"], CONSENT, has_link),
     own!("wizard.consent.keep", ["ctrl-s"], CONSENT, always),
     own!("wizard.consent.later", ["l"], CONSENT, not_typing),
     own!("wizard.consent.guide", ["ctrl-g"], CONSENT, always),
@@ -136,8 +139,24 @@ fn has_ssh(state: &State) -> bool {
     waits(state) && holds(state, |flow| flow.consent.waiting().is_some_and(|waiting| waiting.view.ssh_line.is_some()))
 }
 
+fn has_link(state: &State) -> bool {
+    waits(state) && waiting(state, Waiting::has_link)
+}
+
+fn has_device(state: &State) -> bool {
+    waits(state) && waiting(state, |waiting| waiting.view.device.is_some())
+}
+
+fn has_request(state: &State) -> bool {
+    waits(state) && waiting(state, |waiting| waiting.view.request.is_some())
+}
+
+fn waiting(state: &State, what: impl Fn(&Waiting) -> bool) -> bool {
+    holds(state, |flow| flow.consent.waiting().is_some_and(&what))
+}
+
 fn can_paste(state: &State) -> bool {
-    holds(state, |flow| flow.consent.waiting().is_some())
+    waiting(state, Waiting::can_paste)
 }
 
 fn can_enter(state: &State) -> bool {
@@ -179,8 +198,9 @@ impl Machine {
         match event {
             Event::Answer(Answer::Draft { draft, connector, needs_consent }) => {
                 let fresh = draft.step.is_empty();
-                self.flow = Some(Box::new(Flow::new(draft.clone(), connector.clone(), *needs_consent, fresh)));
-                Some(Vec::new())
+                let flow = self.flow.insert(Box::new(Flow::new(draft.clone(), connector.clone(), *needs_consent, fresh)));
+                // A wait that a lost connection ended goes on where it was.
+                Some(if fresh { Vec::new() } else { flow.go_on() })
             }
             Event::Failed { key, problem } if key == OPEN => Some(vec![Request::Close, Request::Show(problem.clone())]),
             Event::Cancelled { key } if key == OPEN => Some(vec![Request::Close]),
@@ -226,6 +246,8 @@ impl Machine {
             (Kind::CredentialConsent, _) => vec![
                 (crate::t!("wizard.consent.here"), crate::t!("wizard.consent.explain.here")),
                 (crate::t!("wizard.consent.yours"), crate::t!("wizard.consent.explain.yours")),
+                (crate::t!("wizard.consent.device"), crate::t!("wizard.consent.explain.device")),
+                (crate::t!("wizard.consent.request"), crate::t!("wizard.consent.explain.request")),
                 (crate::t!("wizard.consent.paste"), crate::t!("wizard.consent.explain.paste")),
                 (crate::t!("wizard.consent.redirect"), crate::t!("wizard.consent.explain.redirect")),
             ],

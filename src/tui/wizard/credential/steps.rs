@@ -71,7 +71,7 @@ pub fn steps(connector: &Connector, draft: &CredentialDraft) -> Vec<Step> {
         steps.push(Step::Scopes);
     }
     steps.push(Step::Name);
-    if kind == Some(AuthKind::OAuth2Code) {
+    if kind.is_some_and(AuthKind::needs_consent) {
         steps.push(Step::Consent);
     }
     steps.push(Step::Test);

@@ -3,7 +3,8 @@
 use crate::model::{
     Connector, Credential, CredentialDraft, CredentialStatus, Finding, Integration, Problem, ProblemKind, Severity, TestOutcome, Time,
 };
-use crate::ops::credentials::ConsentView;
+use crate::ops::consent::Route;
+use crate::ops::credentials::{ConsentView, DeviceView};
 use crate::tui::app::effect::{Effect, Job};
 use crate::tui::app::layers::Layer;
 use crate::tui::app::msg::{Answer, Msg, TaskEvent};
@@ -194,6 +195,7 @@ fn consent_view(now: Time) -> ConsentView {
         authorize_url: format!(
             "https://login.microsoftonline.com/{GUID}/oauth2/v2.0/authorize?response_type=code&client_id={GUID}&redirect_uri=http%3A%2F%2Flocalhost%3A53417%2Fcallback&scope=api%3A%2F%2F{GUID}%2F.default+offline_access&state=8fKq2mVxW1c&code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM&code_challenge_method=S256"
         ),
+        authorize_url_expires: None,
         redirect_uri: "http://localhost:53417/callback".to_owned(),
         ssh_line: Some("ssh -L 53417:127.0.0.1:53417 ada@admin01".to_owned()),
         browser_here: false,
@@ -222,7 +224,7 @@ fn at_test(size: (u16, u16)) -> Outside {
     let now = outside.harness.now;
     outside.consent(consent_view(now));
     outside.consented = true;
-    outside.harness.answer(|job| matches!(job, Job::Consent { .. }), Answer::Consented);
+    outside.harness.answer(|job| matches!(job, Job::Consent { .. }), Answer::Consented(Route::Browser));
     outside.write();
     outside
 }
@@ -273,7 +275,7 @@ fn a_consent_given_in_the_browser_wins_and_the_test_follows_by_itself() {
     let opened = |effect: &Effect| matches!(effect, Effect::OpenUrl(url) if url.contains("/authorize?"));
     assert_eq!(outside.harness.effects.iter().filter(|effect| opened(effect)).count(), 1);
     outside.consented = true;
-    outside.harness.answer(|job| matches!(job, Job::Consent { .. }), Answer::Consented);
+    outside.harness.answer(|job| matches!(job, Job::Consent { .. }), Answer::Consented(Route::Browser));
     outside.write();
     assert_eq!(outside.step(), "test");
     assert!(outside.is_asked(|job| matches!(job, Job::DraftTest(_))));
@@ -312,7 +314,7 @@ fn a_pasted_answer_is_offered_and_a_wrong_one_is_told_at_its_field() {
     // cuq are text while the field has the keys; tab takes them away from it.
     outside.keys("<tab>");
     outside.consented = true;
-    outside.harness.answer(|job| matches!(job, Job::Consent { .. }), Answer::Consented);
+    outside.harness.answer(|job| matches!(job, Job::Consent { .. }), Answer::Consented(Route::Browser));
     assert_eq!(outside.step(), "test");
 }
 
@@ -325,8 +327,8 @@ fn a_failed_consent_says_why_and_can_be_tried_again() {
         Problem::new(ProblemKind::PersonMustAct, "Consent was refused", "The person pressed Cancel.", "Ask again.").with_code("access_denied");
     outside.harness.fail(|job| matches!(job, Job::Consent { .. }), problem);
     let screen = outside.screen();
-    assert!(screen.contains("Consent was refused") && screen.contains("access_denied") && screen.contains("r tries again"), "{screen}");
-    outside.keys("r");
+    assert!(screen.contains("Consent was refused") && screen.contains("access_denied") && screen.contains("a tries again"), "{screen}");
+    outside.keys("a");
     assert!(outside.is_asked(|job| matches!(job, Job::Consent { .. })));
     // Later: the test says that consent is missing, and saving without asks first.
     let now = outside.harness.now;
@@ -460,9 +462,78 @@ fn a_draft_resumed_at_its_consent_opens_no_browser_by_itself() {
     outside.draft.step = "consent".to_owned();
     outside.open(|state| credential::resume(state, "draft_1"), |job| matches!(job, Job::DraftLoad(_)));
     assert_eq!(outside.step(), "consent");
-    assert!(!outside.is_asked(|job| matches!(job, Job::Consent { .. })));
-    outside.keys("<enter>");
+    // The wait goes on by itself, but nobody's browser is opened twice.
+    outside.write();
     assert!(outside.is_asked(|job| matches!(job, Job::Consent { .. })));
+    let now = outside.harness.now;
+    outside.consent(ConsentView { browser_here: true, ..consent_view(now) });
+    assert!(!outside.harness.effects.iter().any(|effect| matches!(effect, Effect::OpenUrl(_))));
+    assert!(outside.screen().contains("o opens it"));
+    // A wait for a person redraws once a second, and not more.
+    let wait = outside.harness.state.next_wake().unwrap();
+    assert!(wait >= std::time::Duration::from_millis(900), "{wait:?}");
+}
+
+fn device_view(now: Time) -> DeviceView {
+    DeviceView {
+        user_code: "WDJB-MJHT".to_owned(),
+        verification_uri: "https://microsoft.com/devicelogin".to_owned(),
+        verification_uri_complete: Some("https://microsoft.com/devicelogin?code=WDJB-MJHT".to_owned()),
+        expires: now + jiff::SignedDuration::from_secs(898),
+    }
+}
+
+/// Every route at once.
+fn whole_view(now: Time) -> ConsentView {
+    let request = Some("itr1.eyJ2IjoxLCJ2ZW5kb3IiOiJJY2VydGlzIiwiYXV0aG9yaXplX3VybCI6Imh0dHBzOi8vbG9naW4ubWljcm9zb2Z0b25saW5lLmNvbSJ9".to_owned());
+    ConsentView { device: Some(device_view(now)), request, ..consent_view(now) }
+}
+
+#[test]
+fn every_route_has_its_key_and_the_one_that_won_is_told() {
+    let mut outside = at_consent((80, 24));
+    let now = outside.harness.now;
+    outside.consent(whole_view(now));
+    let copied = |outside: &Outside| match outside.harness.effects.last() {
+        Some(Effect::Copy(text)) => text.clone(),
+        other => panic!("{other:?}"),
+    };
+    outside.keys("d");
+    assert_eq!(copied(&outside), "WDJB-MJHT");
+    outside.keys("r");
+    assert!(copied(&outside).starts_with("intertie authorize itr1.eyJ2"));
+    outside.keys("q");
+    assert!(matches!(outside.harness.state.layers.last(), Some(Layer::Qr(_))));
+    assert!(outside.screen().contains('█') && outside.screen().contains("Scan it"));
+    outside.keys("<tab>");
+    assert!(outside.screen().contains("Make the window larger"), "the link needs more room");
+    outside.keys("<esc>");
+    assert_eq!(outside.step(), "consent");
+    outside.consented = true;
+    outside.harness.answer(|job| matches!(job, Job::Consent { .. }), Answer::Consented(Route::Device));
+    assert!(outside.screen().contains("The code was entered"));
+}
+
+#[test]
+fn a_device_code_alone_has_no_link_and_nothing_to_paste() {
+    let mut outside = at_consent((80, 24));
+    let now = outside.harness.now;
+    outside.consent(ConsentView {
+        authorize_url: String::new(),
+        redirect_uri: String::new(),
+        ssh_line: None,
+        listening: false,
+        device: Some(device_view(now)),
+        ..consent_view(now)
+    });
+    let screen = outside.screen();
+    assert!(screen.contains("W D J B - M J H T") && screen.contains("14:58 left"), "{screen}");
+    assert!(!screen.contains("Paste the answer") && !screen.contains("Redirect URI"), "{screen}");
+    outside.keys("u");
+    assert!(matches!(outside.harness.effects.last(), Some(Effect::ShowPlain(address)) if address.ends_with("?code=WDJB-MJHT")));
+    outside.harness.now += jiff::SignedDuration::from_secs(900);
+    outside.harness.send(Msg::Wake);
+    assert!(outside.screen().contains("The code has ended"));
 }
 
 #[test]
@@ -589,8 +660,18 @@ fn hostile_text_stays_text() {
             authorize_url: hostile.repeat(1000),
             redirect_uri: hostile.to_owned(),
             ssh_line: Some(hostile.to_owned()),
+            device: Some(DeviceView {
+                user_code: hostile.to_owned(),
+                verification_uri: hostile.to_owned(),
+                verification_uri_complete: Some(hostile.to_owned()),
+                expires: now,
+            }),
+            request: Some(hostile.to_owned()),
             ..consent_view(now)
         });
+        outside.keys("q");
+        assert!(outside.screen().lines().all(crate::words::clean::is_clean));
+        outside.keys("<esc>");
         assert!(outside.screen().lines().all(crate::words::clean::is_clean));
     }
 }
@@ -612,7 +693,9 @@ fn every_step_is_drawn_at_every_size() {
         }
         let mut outside = at_consent(size);
         let now = outside.harness.now;
-        outside.consent(consent_view(now));
+        outside.consent(whole_view(now));
+        let _ = outside.screen();
+        outside.keys("q");
         let _ = outside.screen();
         let mut outside = at_test(size);
         let _ = outside.screen();
@@ -683,6 +766,27 @@ fn screen_of_the_consent() {
         let mut outside = at_consent(size);
         let now = outside.harness.now;
         outside.consent(consent_view(now));
+        outside
+    });
+}
+
+#[test]
+fn screen_of_every_route() {
+    pin("consent_all", |size| {
+        let mut outside = at_consent(size);
+        let now = outside.harness.now;
+        outside.consent(whole_view(now));
+        outside
+    });
+}
+
+#[test]
+fn screen_of_a_qr_code() {
+    pin("consent_qr", |size| {
+        let mut outside = at_consent(size);
+        let now = outside.harness.now;
+        outside.consent(whole_view(now));
+        outside.keys("q");
         outside
     });
 }

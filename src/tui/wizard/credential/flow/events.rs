@@ -17,8 +17,9 @@ impl Flow {
                 if !matches!(self.consent, Consent::Starting) {
                     return None;
                 }
-                self.consent = Consent::Waiting(Box::new(Waiting::new(*task, view.clone())));
-                let open = view.browser_here.then(|| Request::Do(Effect::OpenUrl(view.authorize_url.clone())));
+                let open = view.browser_here && !view.authorize_url.is_empty() && !std::mem::take(&mut self.quietly);
+                self.consent = Consent::Waiting(Box::new(Waiting::new(*task, view.clone(), open)));
+                let open = open.then(|| Request::Do(Effect::OpenUrl(view.authorize_url.clone())));
                 Some(open.into_iter().collect())
             }
             Event::OfferRefused(problem) => {
@@ -83,7 +84,14 @@ impl Flow {
     #[must_use]
     pub fn next_wake(&self, now: Time) -> Option<i64> {
         let rest = self.unsaved_since.map(|since| (REST - (now.as_millisecond() - since.as_millisecond())).max(0));
-        let second = self.consent.waiting().map(|waiting| (waiting.view.expires.as_millisecond() - now.as_millisecond()).rem_euclid(1000).max(20));
+        // To the next whole second of the time left.
+        let second = self.consent.waiting().map(|waiting| {
+            let left = waiting.view.expires.as_millisecond() - now.as_millisecond();
+            match left.rem_euclid(1000) {
+                0 => 1000,
+                rest => rest.max(20),
+            }
+        });
         rest.into_iter().chain(second).min()
     }
 
@@ -251,7 +259,19 @@ impl Flow {
                 Vec::new()
             }
             "wizard.consent.copy" => self.with_view(|view| Effect::Copy(view.authorize_url.clone())),
-            "wizard.consent.whole" => self.with_view(|view| Effect::ShowPlain(view.authorize_url.clone())),
+            "wizard.consent.whole" => self.with_view(|view| match (&view.device, view.authorize_url.as_str()) {
+                (Some(device), "") => Effect::ShowPlain(device.verification_uri_complete.clone().unwrap_or_else(|| device.verification_uri.clone())),
+                (_, address) => Effect::ShowPlain(address.to_owned()),
+            }),
+            "wizard.consent.qr" => self.consent.waiting().map(|waiting| Request::Open(waiting.codes())).into_iter().collect(),
+            "wizard.consent.device" => {
+                let code = self.consent.waiting().and_then(|waiting| waiting.view.device.as_ref()).map(|device| device.user_code.clone());
+                code.map(|code| Request::Do(Effect::Copy(code))).into_iter().collect()
+            }
+            "wizard.consent.request" => {
+                let request = self.consent.waiting().and_then(|waiting| waiting.view.request.clone());
+                request.map(|request| Request::Do(Effect::Copy(format!("intertie authorize {request}")))).into_iter().collect()
+            }
             "wizard.consent.open" => self.with_view(|view| Effect::OpenUrl(view.authorize_url.clone())),
             "wizard.consent.ssh" => {
                 let line = self.consent.waiting().and_then(|waiting| waiting.view.ssh_line.clone());
@@ -323,9 +343,11 @@ impl Flow {
                 self.recheck();
                 Some(self.settle())
             }
-            Answer::Consented => {
+            Answer::Consented(route) => {
                 self.consent = Consent::Given;
-                let mut requests = vec![Request::Toast(Tone::Good, crate::t!("wizard.credential.consented").to_owned())];
+                self.route = Some(*route);
+                let said = crate::t!("wizard.credential.consented", came = consent::came(*route));
+                let mut requests = vec![Request::Toast(Tone::Good, said)];
                 if *self.step() == Step::Consent {
                     requests.extend(self.next());
                 }
