@@ -7,6 +7,7 @@
 //! - `consent`, `pending`, `listener`, `callback`, `paste`, `handoff`, `away`, `page`, `metadata`: the authorization code flow.
 //! - `jwt`, `ends`: what a token or a certificate says about itself.
 //! - `identity`: what a connection shows and trusts.
+//! - `references`: secrets that lie elsewhere.
 //! - `authorizer`: what goes on a request. `oauth1`, `sigv4`: how it is signed. `check`: the proof that it works.
 
 mod authorization;
@@ -33,6 +34,7 @@ mod page;
 mod paste;
 mod pending;
 mod redirect;
+pub mod references;
 mod refusal;
 pub mod registration;
 mod request;

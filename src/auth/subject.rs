@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::jws;
+use super::{jws, references};
 use crate::catalog::template::Context;
 use crate::catalog::{Catalog, addresses, input};
 use crate::model::{AuthMethod, Connector, Credential, Problem, Secret};
@@ -31,6 +31,7 @@ pub struct Subject {
 }
 
 impl Subject {
+    /// Reads the secrets from the vault, and from where references lead: that may take up to ten seconds each.
     pub fn load(vault: &Vault, catalog: &Catalog, credential: &Credential) -> Result<Self, Problem> {
         let connector = catalog.get(&credential.connector)?;
         let Some(method) = connector.auth.get(&credential.method) else {
@@ -53,8 +54,13 @@ impl Subject {
         }
         let mut context = Context::new(&connector, &credential.method, &settings, &credential.found);
         let mut secrets = Vec::new();
-        for one in inputs.iter().filter(|one| one.secret && credential.secrets.contains(&one.key)) {
-            if let Some(secret) = vault.get(&credential.id, &one.key)? {
+        for one in inputs.iter().filter(|one| one.secret) {
+            let found = match credential.references.get(&one.key) {
+                Some(reference) => Some(Secret::new(input::tidy(one, references::resolve(reference)?.expose()))),
+                None if credential.secrets.contains(&one.key) => vault.get(&credential.id, &one.key)?,
+                None => None,
+            };
+            if let Some(secret) = found {
                 context.input.insert(one.key.clone(), secret.expose().to_owned());
                 secrets.push(secret);
             }

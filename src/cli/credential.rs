@@ -81,6 +81,8 @@ pub struct Given {
     set: Vec<(String, String)>,
     #[arg(long, value_name = "FIELD", help = t!("cli.credential.secret_stdin"))]
     secret_stdin: Option<String>,
+    #[arg(long = "reference", value_name = "KEY=REFERENCE", value_parser = args::pair, help = t!("cli.credential.reference"))]
+    references: Vec<(String, String)>,
     #[arg(long = "scope", value_name = "SCOPE", help = t!("cli.credential.scope"))]
     scopes: Vec<String>,
     #[arg(long, value_name = "FILE", help = t!("cli.credential.answers"))]
@@ -104,6 +106,8 @@ struct Answers {
     name: Option<String>,
     settings: IndexMap<String, String>,
     secrets: IndexMap<String, String>,
+    /// Secrets that are not copied but read each time: what `--reference` says otherwise.
+    references: IndexMap<String, String>,
     scopes: Vec<String>,
 }
 
@@ -216,6 +220,9 @@ fn show(credential: &model::Credential, used_by: &[String]) -> Result<()> {
     }
     for key in &credential.secrets {
         pairs.push((key, t!("cli.credential.kept").to_owned()));
+    }
+    for (key, reference) in &credential.references {
+        pairs.push((key, clean::line(reference, 300)));
     }
     for (label, scopes) in [(t!("cli.column.scopes"), &credential.scopes), (t!("cli.column.granted"), &credential.granted)] {
         if !scopes.is_empty() {
@@ -338,7 +345,8 @@ fn walk(context: &Context, connector: &model::Connector, mut draft: CredentialDr
     let renewing = draft.replaces.is_some();
     let expires = given.secret_expires.as_deref().map(parse_day).transpose()?;
     let inputs: Vec<&Input> = connector.inputs_for(&draft.method);
-    let filled = fill(context, &inputs, &mut draft, &given, answers, renewing);
+    let references: IndexMap<String, String> = answers.references.clone().into_iter().chain(given.references.iter().cloned()).collect();
+    let filled = fill(context, &inputs, &mut draft, &given, answers, &references, renewing);
     let secrets = match filled {
         Ok(secrets) => secrets,
         Err(problem) => {
@@ -350,6 +358,9 @@ fn walk(context: &Context, connector: &model::Connector, mut draft: CredentialDr
     credentials::draft_save(ws, &draft)?;
     for (key, secret) in secrets {
         draft = credentials::draft_secret(ws, &draft.id, &key, secret)?;
+    }
+    for (key, reference) in &references {
+        draft = credentials::draft_reference(ws, &draft.id, key, reference)?;
     }
     let findings = credentials::draft_check(ws, &draft)?;
     if let Some(first) = findings.iter().find(|finding| finding.severity == Severity::Error) {
@@ -393,6 +404,7 @@ fn fill(
     draft: &mut CredentialDraft,
     given: &Given,
     answers: Answers,
+    references: &IndexMap<String, String>,
     renewing: bool,
 ) -> Result<Vec<(String, Secret)>> {
     if let Some(name) = &given.name {
@@ -406,7 +418,7 @@ fn fill(
     let mut secrets: IndexMap<String, Secret> = IndexMap::new();
     // All names first, so that a misspelt one is told before anything is asked.
     let named = answers.settings.keys().chain(answers.secrets.keys()).chain(given.set.iter().map(|(key, _)| key)).chain(&given.secret_stdin);
-    for key in named {
+    for key in named.chain(references.keys()) {
         let input = inputs.iter().find(|input| input.key == *key);
         if input.is_none() && !credentials::settings().contains(&key.as_str()) {
             let known = inputs.iter().map(|input| input.key.as_str()).chain(credentials::settings()).collect::<Vec<_>>().join(", ");
@@ -414,6 +426,9 @@ fn fill(
         }
     }
     let secret = |key: &str| inputs.iter().any(|input| input.key == key && input.secret);
+    if let Some(key) = references.keys().find(|key| !secret(key)) {
+        return Err(problem!(Usage, "cli.credential.not_secret", key = clean::line(key, 80)));
+    }
     for (key, value) in answers.settings.into_iter().chain(answers.secrets).chain(given.set.iter().cloned()) {
         if secret(&key) {
             secrets.insert(key.clone(), ask::secret_by_reference(&key, &value)?);
@@ -432,7 +447,10 @@ fn fill(
     let person = context.person && given.secret_stdin.is_none();
     let mut missing = Vec::new();
     for input in inputs {
-        let kept = draft.secrets.contains(&input.key);
+        if references.contains_key(&input.key) {
+            continue;
+        }
+        let kept = draft.secrets.contains(&input.key) || draft.references.contains_key(&input.key);
         let has = if input.secret { kept || secrets.contains_key(&input.key) } else { draft.settings.get(&input.key).is_some_and(|v| !v.is_empty()) };
         let answered = secrets.contains_key(&input.key) || given.set.iter().any(|(key, _)| *key == input.key);
         if person && !answered && (!has || (renewing && input.secret)) {

@@ -1,21 +1,21 @@
 use super::*;
 use crate::model::ProblemKind;
 
-fn secret(text: &str) -> Secret {
+pub fn secret(text: &str) -> Secret {
     Secret::new(text)
 }
 
 /// Cheap passphrases, and no environment.
-fn vault(dir: &Path) -> Vault {
+pub fn vault(dir: &Path) -> Vault {
     Vault::with_passphrase_file(dir, None).work_factor(4)
 }
 
-fn value(vault: &Vault, owner: &str, field: &str) -> Option<String> {
+pub fn value(vault: &Vault, owner: &str, field: &str) -> Option<String> {
     vault.get(owner, field).unwrap().map(|secret| secret.expose().to_owned())
 }
 
 /// All files of a vault with their bytes.
-fn files(dir: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+pub fn files(dir: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     let mut found = Vec::new();
     let mut open = vec![dir.to_owned()];
     while let Some(dir) = open.pop() {

@@ -2,13 +2,14 @@
 
 use super::{LONGEST_NAME, method_of, name_problem};
 use crate::auth::keeper::Lock;
-use crate::auth::{consent, identity, registration, subject};
+use crate::auth::{consent, identity, references, registration, subject};
 use crate::catalog::template::Context;
 use crate::catalog::{addresses, input};
-use crate::model::{Credential, CredentialDraft, CredentialStatus, Finding, Known, Problem, Secret, Severity, Time};
+use crate::model::{Connector, Credential, CredentialDraft, CredentialStatus, Finding, Input, Known, Problem, Secret, Severity, Time};
 use crate::ops::{Result, Workspace};
 use crate::store::credentials::{KeptDraft, Standing};
 use crate::store::id;
+use crate::vault::reference::Reference;
 use crate::words::clean;
 use crate::{problem, t};
 
@@ -80,6 +81,7 @@ pub fn draft_save(ws: &Workspace, draft: &CredentialDraft) -> Result<()> {
     let stale = ws.store()?.change_credential_draft(&draft.id, |kept| {
         let before = std::mem::replace(&mut kept.draft, draft.clone());
         kept.draft.secrets.clone_from(&before.secrets);
+        kept.draft.references.clone_from(&before.references);
         kept.draft.replaces.clone_from(&before.replaces);
         if client_made {
             keep_client(&before, &mut kept.draft);
@@ -142,48 +144,77 @@ pub(in crate::ops) fn tidied(ws: &Workspace, draft: &CredentialDraft) -> indexma
 pub fn draft_secret(ws: &Workspace, id: &str, key: &str, value: Secret) -> Result<CredentialDraft> {
     let draft = draft_get(ws, id)?;
     let connector = ws.catalog().get(&draft.connector)?;
-    let inputs = connector.inputs_for(&draft.method);
-    let Some(one) = inputs.iter().find(|one| one.key == key && one.secret) else {
-        let known: Vec<&str> = inputs.iter().filter(|one| one.secret).map(|one| one.key.as_str()).collect();
-        let connector = clean::line(&connector.name, 80);
-        return Err(problem!(
-            Usage,
-            "credential.not_secret",
-            key = clean::line(key, 80),
-            connector = connector,
-            known = clean::line(&known.join(", "), 200)
-        ));
-    };
+    let one = secret_input(&connector, &draft.method, key)?;
     let value = Secret::new(input::tidy(one, &unwrapped(value.expose())));
     if value.is_empty() {
-        if ws.vault().fields(id)?.iter().any(|field| field == key) {
-            ws.vault().remove(id, key)?;
-        }
+        drop_secret(ws, id, key)?;
     } else {
         ws.vault().put(id, key, &value)?;
     }
+    note_secret(ws, &connector, &draft, |draft| {
+        draft.references.shift_remove(key);
+        draft.secrets.retain(|known| known != key);
+        if !value.is_empty() {
+            draft.secrets.push(key.to_owned());
+        }
+    })
+}
+
+/// Keeps a reference in place of a secret: the value stays where it is and is read each time. An empty text removes it. Whether there is
+/// something at its end is for the test to say.
+pub fn draft_reference(ws: &Workspace, id: &str, key: &str, reference: &str) -> Result<CredentialDraft> {
+    let draft = draft_get(ws, id)?;
+    let connector = ws.catalog().get(&draft.connector)?;
+    secret_input(&connector, &draft.method, key)?;
+    let reference = match reference.trim() {
+        "" => None,
+        text => Some(Reference::parse(text)?.absolute().to_string()),
+    };
+    if let Some(reference) = &reference {
+        // What an earlier try left in memory is not what is meant now.
+        references::forget(reference);
+        drop_secret(ws, id, key)?;
+    }
+    note_secret(ws, &connector, &draft, |draft| match reference {
+        Some(reference) => {
+            draft.secrets.retain(|known| known != key);
+            draft.references.insert(key.to_owned(), reference);
+        }
+        None => {
+            draft.references.shift_remove(key);
+        }
+    })
+}
+
+/// The input of a secret.
+fn secret_input<'c>(connector: &'c Connector, method: &str, key: &str) -> Result<&'c Input> {
+    let inputs = connector.inputs_for(method);
+    inputs.iter().copied().find(|one| one.key == key && one.secret).ok_or_else(|| {
+        let known: Vec<&str> = inputs.iter().filter(|one| one.secret).map(|one| one.key.as_str()).collect();
+        let known = clean::line(&known.join(", "), 200);
+        problem!(Usage, "credential.not_secret", key = clean::line(key, 80), connector = clean::line(&connector.name, 80), known = known)
+    })
+}
+
+fn drop_secret(ws: &Workspace, id: &str, key: &str) -> Result<()> {
+    if ws.vault().fields(id)?.iter().any(|field| field == key) { ws.vault().remove(id, key) } else { Ok(()) }
+}
+
+/// Notes that a secret of a draft is another one now; what was obtained or tested with the old one is forgotten.
+fn note_secret(ws: &Workspace, connector: &Connector, draft: &CredentialDraft, change: impl FnOnce(&mut CredentialDraft)) -> Result<CredentialDraft> {
     let kind = connector.auth.get(&draft.method).map(|method| method.kind);
     if kind.is_some_and(|kind| kind.has_token() && !kind.needs_consent()) {
         // A token of the old secret would hide that the new one is wrong.
-        consent::forget(ws.store()?, ws.vault(), id)?;
+        consent::forget(ws.store()?, ws.vault(), &draft.id)?;
     }
-    let changed = ws.store()?.change_credential_draft(id, |kept| {
-        kept.draft.secrets.retain(|known| known != key);
-        if !value.is_empty() {
-            kept.draft.secrets.push(key.to_owned());
-        }
+    let changed = ws.store()?.change_credential_draft(&draft.id, |kept| {
+        change(&mut kept.draft);
         kept.standing.status = None;
         kept.standing.tested = None;
         kept.standing.last_test = None;
         kept.draft.clone()
     })?;
-    changed.ok_or_else(|| no_draft(id))
-}
-
-/// Keeps a reference in place of a secret: the value stays where it is and is read each time. An empty text removes it.
-pub fn draft_reference(ws: &Workspace, id: &str, key: &str, reference: &str) -> Result<CredentialDraft> {
-    let _ = (ws, id, key, reference);
-    todo!()
+    changed.ok_or_else(|| no_draft(&draft.id))
 }
 
 /// A secret that a terminal or mail wrapped is one word again. A PEM block keeps its lines.
@@ -241,15 +272,18 @@ pub fn draft_check(ws: &Workspace, draft: &CredentialDraft) -> Result<Vec<Findin
         }
     }
     // What a draft takes from the credential that it renews is under its own id already.
-    let kept = kept(ws, &draft.id).map(|kept| kept.draft.secrets).unwrap_or_default();
+    let kept = kept(ws, &draft.id).map(|kept| kept.draft).unwrap_or_default();
     let context = Context::new(&connector, &draft.method, &tidied(ws, draft), &indexmap::IndexMap::new());
     let no_client = draft.settings.get(registration::CLIENT_ID).is_none_or(|id| id.trim().is_empty());
     let registers = no_client && registration::possible(method, &context);
-    let by_registration =
-        |key: &str| registers && (key == registration::CLIENT_ID || (key == registration::CLIENT_SECRET && !kept.iter().any(|known| known == key)));
+    let has = |key: &str| kept.references.contains_key(key) || kept.secrets.iter().any(|known| known == key);
+    let by_registration = |key: &str| registers && (key == registration::CLIENT_ID || (key == registration::CLIENT_SECRET && !has(key)));
     for one in inputs.iter().filter(|one| !by_registration(&one.key)) {
-        let found = if one.secret {
-            let value = if kept.contains(&one.key) { ws.vault().get(&draft.id, &one.key)? } else { None };
+        let found = if let Some(reference) = kept.references.get(&one.key).filter(|_| one.secret) {
+            // What it leads to is read when it is used.
+            Reference::parse(reference).err().map(|problem| Finding { severity: Severity::Error, place: format!("input.{}", one.key), problem })
+        } else if one.secret {
+            let value = if kept.secrets.contains(&one.key) { ws.vault().get(&draft.id, &one.key)? } else { None };
             input::check(one, value.as_ref().map_or("", Secret::expose))
         } else {
             let value = draft.settings.get(&one.key).map_or_else(String::new, |value| input::tidy(one, value));

@@ -30,6 +30,7 @@ pub fn draft_finish(ws: &Workspace, draft: &str) -> Result<Credential> {
     let mut credential = as_credential(ws, &kept, &owner);
     // Secrets of a method that was tried and left are not taken along.
     credential.secrets.retain(|key| inputs.iter().any(|one| one.secret && one.key == *key));
+    credential.references.retain(|key, _| inputs.iter().any(|one| one.secret && one.key == *key));
     if let Some(old) = &replaced {
         credential.created = old.created;
     }
