@@ -102,7 +102,7 @@ static TEMPLATES: LazyLock<Environment<'static>> = LazyLock::new(|| {
     env.add_filter("lower", |text: String| text.to_lowercase());
     env.add_filter("upper", |text: String| text.to_uppercase());
     env.add_filter("trim", |text: String| text.trim().to_owned());
-    env.add_filter("replace", |text: String, from: String, to: String| text.replace(&from, &to));
+    env.add_filter("replace", replace);
     env.add_filter("urlencode", |text: String| urlencode(&text));
     env.add_filter("default", minijinja::filters::default);
     env.add_test("defined", minijinja::tests::is_defined);
@@ -113,6 +113,14 @@ static TEMPLATES: LazyLock<Environment<'static>> = LazyLock::new(|| {
 
 /// Only ever compiles.
 static EXPRESSIONS: LazyLock<Environment<'static>> = LazyLock::new(Environment::new);
+
+/// Never makes a text longer: several in a row could otherwise grow it without bounds.
+fn replace(text: String, from: String, to: String) -> Result<String, minijinja::Error> {
+    if from.is_empty() || to.len() > from.len() {
+        return Err(minijinja::Error::new(minijinja::ErrorKind::InvalidOperation, crate::t!("catalog.replace")));
+    }
+    Ok(text.replace(&from, &to))
+}
 
 /// Everything but unreserved characters (RFC 3986 §2.3) as `%XX`: one segment of a path, one value of a query.
 fn urlencode(text: &str) -> String {
@@ -248,6 +256,7 @@ mod tests {
             ("{{ input.empty or 'x' }}", "x"),
             ("{{ input.name | urlencode }}", "A%20b%2Fc"),
             ("{{ input.tenant | upper }}", "CONTOSO"),
+            ("{{ input.tenant | replace('so', '_') }}", "conto_"),
             ("{{ 'eu' if input.tenant == 'contoso' else 'us' }}", "eu"),
             ("a { b } c", "a { b } c"),
         ] {
@@ -282,9 +291,14 @@ mod tests {
 
     #[test]
     fn statements_and_dangerous_builtins_are_refused() {
-        for template in
-            ["{% for x in [1] %}{% endfor %}", "{{ range(10) }}", "{{ [1,2]|join(',') }}", "{{ 'a'|replace('a','b') }}", "{{ '%s'|format(1) }}"]
-        {
+        for template in [
+            "{% for x in [1] %}{% endfor %}",
+            "{{ range(10) }}",
+            "{{ [1,2]|join(',') }}",
+            "{{ 'a'|replace('a','bb') }}",
+            "{{ 'a'|replace('','b') }}",
+            "{{ '%s'|format(1) }}",
+        ] {
             assert!(render(template, &Context::default()).is_err(), "{template}");
         }
     }

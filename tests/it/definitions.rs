@@ -9,7 +9,7 @@ use intertie::ops::{Config, Workspace, credentials};
 use intertie::store::Store;
 use intertie::vault::Vault;
 use serde_json::{Value, json};
-use wiremock::matchers::{any, body_string_contains, header, method, path, query_param, query_param_is_missing};
+use wiremock::matchers::{any, body_json, body_string_contains, header, method, path, query_param, query_param_is_missing};
 use wiremock::{Match, Mock, MockServer, Request, ResponseTemplate};
 
 const SECRET: &str = "s3cret-Value-0123";
@@ -404,4 +404,143 @@ async fn an_address_that_comes_with_the_first_token_is_asked_at_once() {
     Mock::given(method("POST")).and(path("/token")).respond_with(ok(token)).expect(1).mount(&login).await;
     Mock::given(method("GET")).and(path("/me")).respond_with(ok(json!({}))).expect(1).mount(&home).await;
     desk.connect("moving", "client", &[("client_id", "me"), ("!client_secret", SECRET)]).await;
+}
+
+const PRIVATE: &str = include_str!("../keys/rsa.pkcs8.pem");
+
+/// What a JSON Web Token says: header and claims.
+fn opened(token: &str) -> (Value, Value) {
+    use base64::Engine as _;
+    let part = |text: &str| serde_json::from_slice(&base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(text).unwrap()).unwrap();
+    let mut parts = token.split('.');
+    (part(parts.next().unwrap()), part(parts.next().unwrap()))
+}
+
+/// The form of the only request to a path.
+async fn form(server: &MockServer, at: &str) -> std::collections::HashMap<String, String> {
+    let requests = server.received_requests().await.unwrap();
+    let request = requests.iter().find(|request| request.url.path() == at).unwrap();
+    url::form_urlencoded::parse(&request.body).into_owned().collect()
+}
+
+/// https://www.dropbox.com/developers/documentation/http/teams#team-members-list
+#[tokio::test]
+async fn dropbox_business() {
+    let (desk, server) = (Desk::new(), MockServer::start().await);
+    let member = |id: &str, status: &str| {
+        let name = json!({"given_name": "Ada", "surname": "Lovelace", "display_name": "Ada Lovelace"});
+        json!({"profile": {"team_member_id": id, "email": "ada@acme.example", "status": {".tag": status}, "name": name, "groups": ["g:1"]}, "roles": []})
+    };
+    let post = |at: &str, body: Value| {
+        Mock::given(method("POST")).and(path(at)).and(body_json(body)).and(header("authorization", format!("Bearer {SECRET}")))
+    };
+    let page = |members: Value, more: bool| ok(json!({"members": members, "cursor": "ZtkX", "has_more": more}));
+    post("/team/members/list_v2", json!({"limit": 1})).respond_with(page(json!([member("dbmid:1", "active")]), true)).mount(&server).await;
+    post("/team/members/list_v2", json!({"include_removed": false, "limit": 1000}))
+        .respond_with(page(json!([member("dbmid:1", "active")]), true))
+        .mount(&server)
+        .await;
+    post("/team/members/list/continue_v2", json!({"cursor": "ZtkX"}))
+        .respond_with(page(json!([member("dbmid:2", "suspended")]), false))
+        .mount(&server)
+        .await;
+    let credential = desk.connect("dropbox-business", "bearer", &[("base_url", &server.uri()), ("!token", SECRET)]).await;
+    let users = desk.read(&credential, "users").await.unwrap();
+    assert_eq!(users.iter().map(|user| user["team_member_id"].as_str().unwrap()).collect::<Vec<_>>(), ["dbmid:1", "dbmid:2"]);
+    assert_eq!(users[0]["name"]["display_name"], "Ada Lovelace");
+}
+
+/// https://developers.google.com/identity/protocols/oauth2/service-account
+#[tokio::test]
+async fn google_workspace_service_account() {
+    let (desk, server) = (Desk::new(), MockServer::start().await);
+    let granted = ok(json!({"access_token": "granted", "token_type": "Bearer", "expires_in": 3599}));
+    Mock::given(method("POST")).and(path("/token")).respond_with(granted).mount(&server).await;
+    let users = ok(json!({"kind": "admin#directory#users", "users": [{"id": "1", "primaryEmail": "a@acme.example"}]}));
+    Mock::given(path("/admin/directory/v1/users")).and(header("authorization", "Bearer granted")).respond_with(users).mount(&server).await;
+    let file = json!({"type": "service_account", "private_key_id": "k1", "private_key": PRIVATE, "client_email": "i@p.iam.gserviceaccount.com"});
+    let token = format!("{}/token", server.uri());
+    let settings = [("base_url", server.uri()), ("token_url", token), ("admin", "reader@acme.example".into()), ("!key_file", file.to_string())];
+    let settings: Vec<(&str, &str)> = settings.iter().map(|(key, value)| (*key, value.as_str())).collect();
+    let credential = desk.connect("google-workspace", "service_account", &settings).await;
+    assert_eq!(ids(&desk.read(&credential, "users").await.unwrap()), ["1"]);
+    let form = form(&server, "/token").await;
+    assert_eq!(form["grant_type"], "urn:ietf:params:oauth:grant-type:jwt-bearer");
+    let (header, claims) = opened(&form["assertion"]);
+    assert_eq!((&header["alg"], &header["kid"]), (&json!("RS256"), &json!("k1")));
+    assert_eq!((&claims["iss"], &claims["sub"]), (&json!("i@p.iam.gserviceaccount.com"), &json!("reader@acme.example")));
+    assert_eq!(claims["aud"], "https://oauth2.googleapis.com/token");
+    assert_eq!(claims["scope"], "https://www.googleapis.com/auth/admin.directory.user.readonly");
+}
+
+/// https://docs.snowflake.com/en/developer-guide/sql-api/authenticating
+#[tokio::test]
+async fn snowflake_key_pair() {
+    let (desk, server) = (Desk::new(), MockServer::start().await);
+    let users = ok(json!([{"name": "ADA", "disabled": false}]));
+    Mock::given(path("/api/v2/users")).and(header("x-snowflake-authorization-token-type", "KEYPAIR_JWT")).respond_with(users).mount(&server).await;
+    let uri = server.uri();
+    let settings = [("base_url", uri.as_str()), ("account", "acmeorg-prod"), ("user", "intertie"), ("!private_key", PRIVATE)];
+    let credential = desk.connect("snowflake", "key_pair", &settings).await;
+    assert_eq!(desk.read(&credential, "users").await.unwrap()[0]["name"], "ADA");
+    let requests = server.received_requests().await.unwrap();
+    let bearer = requests[0].headers["authorization"].to_str().unwrap().strip_prefix("Bearer ").unwrap();
+    let (_, claims) = opened(bearer);
+    assert_eq!(claims["sub"], "ACMEORG-PROD.INTERTIE");
+    let issuer = claims["iss"].as_str().unwrap();
+    assert!(issuer.starts_with("ACMEORG-PROD.INTERTIE.SHA256:") && issuer.ends_with('='), "{issuer}");
+    assert!(claims["exp"].as_i64().unwrap() - claims["iat"].as_i64().unwrap() <= 3600);
+}
+
+/// https://developer.box.com/guides/authentication/jwt/without-sdk/
+#[tokio::test]
+async fn box_service_account() {
+    let (desk, server) = (Desk::new(), MockServer::start().await);
+    let granted = ok(json!({"access_token": "granted", "token_type": "bearer", "expires_in": 3600}));
+    Mock::given(method("POST")).and(path("/token")).and(body_string_contains("client_id=cid")).respond_with(granted).mount(&server).await;
+    let users = ok(json!({"entries": [{"id": "7", "login": "a@acme.example"}]}));
+    Mock::given(path("/users")).and(header("authorization", "Bearer granted")).respond_with(users).mount(&server).await;
+    let (uri, token) = (server.uri(), format!("{}/token", server.uri()));
+    let settings = [
+        ("base_url", uri.as_str()),
+        ("token_url", token.as_str()),
+        ("enterprise_id", "42"),
+        ("client_id", "cid"),
+        ("key_id", "k9"),
+        ("!client_secret", SECRET),
+        ("!private_key", PRIVATE),
+    ];
+    desk.connect("box", "jwt", &settings).await;
+    let form = form(&server, "/token").await;
+    assert_eq!(form["client_secret"], SECRET);
+    let (header, claims) = opened(&form["assertion"]);
+    assert_eq!((&header["kid"], &claims["box_sub_type"], &claims["sub"]), (&json!("k9"), &json!("enterprise"), &json!("42")));
+    assert!(claims["exp"].as_i64().unwrap() - claims["iat"].as_i64().unwrap() <= 60 && claims["jti"].as_str().unwrap().len() >= 16);
+}
+
+/// https://learn.microsoft.com/entra/identity-platform/certificate-credentials
+#[tokio::test]
+async fn microsoft_365_with_a_certificate() {
+    let (desk, server) = (Desk::new(), MockServer::start().await);
+    let granted = ok(json!({"access_token": "granted", "token_type": "Bearer", "expires_in": 3599}));
+    Mock::given(method("POST")).and(path("/token")).respond_with(granted).mount(&server).await;
+    let users = ok(json!({"value": [{"id": "u1"}]}));
+    Mock::given(path("/users")).and(header("authorization", "Bearer granted")).respond_with(users).mount(&server).await;
+    let (uri, token) = (server.uri(), format!("{}/token", server.uri()));
+    let settings = [
+        ("base_url", uri.as_str()),
+        ("token_url", token.as_str()),
+        ("tenant", "contoso.onmicrosoft.com"),
+        ("client_id", "3f2a51c0-7d84-4a1e-9c57-2b6d1e0f91c0"),
+        ("certificate", include_str!("../keys/cert.pem")),
+        ("!private_key", PRIVATE),
+    ];
+    desk.connect("microsoft-365", "certificate", &settings).await;
+    let form = form(&server, "/token").await;
+    assert_eq!((form["grant_type"].as_str(), form.contains_key("client_secret")), ("client_credentials", false));
+    assert_eq!(form["client_assertion_type"], "urn:ietf:params:oauth:client-assertion-type:jwt-bearer");
+    let (header, claims) = opened(&form["client_assertion"]);
+    assert_eq!(header["alg"], "PS256");
+    assert_eq!(header["x5t#S256"].as_str().unwrap().len(), 43);
+    assert_eq!((&claims["iss"], &claims["aud"]), (&json!("3f2a51c0-7d84-4a1e-9c57-2b6d1e0f91c0"), &json!(token)));
 }
