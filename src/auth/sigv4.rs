@@ -207,6 +207,9 @@ mod tests {
     use super::*;
     use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 
+    /// Method, address, headers, body.
+    type Sent<'a> = (&'a str, String, &'a [(&'a str, &'a str)], &'a str);
+
     /// A request as the vectors write it.
     struct Case<'a> {
         method: &'a str,
@@ -265,7 +268,7 @@ mod tests {
         let order = [("My-Header1", "value4"), ("My-Header1", "value1"), ("My-Header1", "value3"), ("My-Header1", "value2")];
         let (twice, order): (&'static [_], &'static [_]) = (Vec::from(twice).leak(), Vec::from(order).leak());
         #[rustfmt::skip]
-        let table: Vec<(&str, (&str, String, &[(&str, &str)], &str), Rules, &str)> = vec![
+        let table: Vec<(&str, Sent<'_>, Rules, &str)> = vec![
             ("get-header-key-duplicate", get(&one("/"), twice), plain, "c9d5ea9f3f72853aea855b47ea873832890dbdd183b4468f858259531a5138ea"),
             ("get-header-value-order", get(&one("/"), order), plain, "08c7e5a9acfcfeb3ab6b2185e75ce8b1deb5e634ec47601a50643f830c755c01"),
             ("get-header-value-trim", get(&one("/"), &[("My-Header1", " value1"), ("My-Header2", " \"a   b   c\"")]), plain,

@@ -525,28 +525,4 @@ mod tests {
             }
         }
     }
-
-    /// `cargo test --release --lib mapping::compile::tests::timing -- --ignored --nocapture`
-    #[test]
-    #[ignore = "a measurement"]
-    fn timing() {
-        let fields = people();
-        let record = json!({"email": "ada@example.com", "name": "Ada Lovelace", "id": 7, "ok": true, "seen": "2025-03-01T10:00:00Z"});
-        for (name, from) in [("path", path("name")), ("expression", expression("name | upper"))] {
-            let mappings = [
-                mapping("email", path("email")),
-                mapping("full_name", from),
-                mapping("username", path("id")),
-                mapping("verified", path("ok")),
-                mapping("last_login", path("seen")),
-            ];
-            let compiled = compile(&spec(&mappings, &fields, None)).unwrap();
-            let slots = compiled.projection().record(&record).unwrap();
-            let start = std::time::Instant::now();
-            for _ in 0..200_000 {
-                std::hint::black_box(compiled.evaluate(std::hint::black_box(&slots)));
-            }
-            println!("{name}: {:.2} µs a record", start.elapsed().as_secs_f64() * 1e6 / 200_000.0);
-        }
-    }
 }

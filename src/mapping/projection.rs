@@ -488,48 +488,4 @@ mod tests {
             let _ = of(&["a", "b[0]"]).body(&body, None, &Projection::default());
         }
     }
-
-    /// `cargo test --release --lib projection::tests::timing -- --ignored --nocapture`
-    #[test]
-    #[ignore = "a measurement"]
-    fn timing() {
-        #[derive(serde::Deserialize)]
-        #[expect(dead_code, reason = "the fields are only read from JSON, which is what is measured")]
-        struct Typed {
-            id: u64,
-            email: String,
-            name: String,
-            locale: String,
-            verified: bool,
-        }
-        #[derive(serde::Deserialize)]
-        struct Page {
-            data: Vec<Typed>,
-        }
-        let user = |n: u64| {
-            json!({"id": n, "email": format!("person{n}@example.com"), "name": format!("Person Number {n}"), "locale": "en-US",
-            "time_zone": "EDT", "verified": true, "verified_time": "2025-03-01T10:00:00Z", "profiles": [{"site": 5, "role": "member",
-            "created": "2024-01-01T00:00:00Z"}, {"site": 6, "role": "admin", "created": "2024-01-01T00:00:00Z"}], "avatar": "https://example.com/avatar/123456.png"})
-        };
-        let body = json!({"count": 500, "data": (0..500).map(user).collect::<Vec<_>>(), "has_more": false}).to_string();
-        let projection = of(&["id", "email", "name", "locale", "verified"]);
-        let list = Path::key("data");
-        let mut best = [f64::MAX; 3];
-        for _ in 0..400 {
-            let start = std::time::Instant::now();
-            let page: Page = serde_json::from_str(&body).unwrap();
-            assert_eq!(page.data.len(), 500);
-            best[0] = best[0].min(start.elapsed().as_secs_f64());
-            let start = std::time::Instant::now();
-            let records = projection.body(body.as_bytes(), Some(&list), &Projection::default()).unwrap();
-            assert_eq!(records.rows.len(), 500);
-            best[1] = best[1].min(start.elapsed().as_secs_f64());
-            let start = std::time::Instant::now();
-            let value: Value = serde_json::from_str(&body).unwrap();
-            assert_eq!(value["data"].as_array().unwrap().len(), 500);
-            best[2] = best[2].min(start.elapsed().as_secs_f64());
-        }
-        let rate = |seconds: f64| 500.0 / seconds / 1e6;
-        println!("million records a second: typed {:.2}, projection {:.2}, whole values {:.2}", rate(best[0]), rate(best[1]), rate(best[2]));
-    }
 }

@@ -302,7 +302,12 @@ impl Client {
 /// A sentence on this host's clock, where a refusal may come from it: signatures and tokens hold for minutes. AWS refuses them with 400.
 fn skew(answer: &Answer, code: Option<&str>, now: SystemTime) -> Option<String> {
     let of_time = |code: &str| ["Signature", "Skewed", "Expired"].iter().any(|part| code.contains(part));
-    if !matches!(answer.status, 401 | 403) && !(answer.status == 400 && code.is_some_and(of_time)) {
+    let may_be = match answer.status {
+        401 | 403 => true,
+        400 => code.is_some_and(of_time),
+        _ => false,
+    };
+    if !may_be {
         return None;
     }
     let behind = http::behind(answer.header("date")?, now)?;

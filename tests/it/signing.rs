@@ -189,10 +189,11 @@ fn wrong_oauth1(raw: &Raw, at: &str) -> Option<String> {
     (named("oauth_signature") != expected).then(|| format!("{base} gives {expected}, not {}", named("oauth_signature")))
 }
 
-const ACCESS: (&str, &str) = ("AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY");
+const SCOPE: &str = "eu-west-3/execute-api";
+const ACCESS: (&str, &str) = ("AKIDEXAMPLE00000", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY");
 
 /// What is wrong with the signature of a request (AWS Signature Version 4), if anything.
-fn wrong_sigv4(raw: &Raw) -> Option<String> {
+fn wrong_sigv4(raw: &Raw, within: &str) -> Option<String> {
     let given = raw.header("authorization").strip_prefix("AWS4-HMAC-SHA256 ")?;
     let named = |name: &str| given.split(", ").find_map(|part| part.strip_prefix(name)?.strip_prefix('=')).unwrap_or_default();
     let moment = raw.header("x-amz-date");
@@ -200,17 +201,12 @@ fn wrong_sigv4(raw: &Raw) -> Option<String> {
     if moment.len() != 16 || moment[..11] != now[..11] {
         return Some(format!("the time is {moment}"));
     }
-    let scope = format!("{}/eu-west-3/execute-api/aws4_request", &moment[..8]);
+    let scope = format!("{}/{within}/aws4_request", &moment[..8]);
     if named("Credential") != format!("{}/{scope}", ACCESS.0) {
         return Some(format!("the credential is {}", named("Credential")));
     }
     let signed: Vec<&str> = named("SignedHeaders").split(';').collect();
-    for must in ["host", "x-amz-date", "x-amz-security-token"] {
-        if !signed.contains(&must) {
-            return Some(format!("{must} is not signed"));
-        }
-    }
-    for must in ["content-type", "x-amz-target"] {
+    for must in ["host", "x-amz-date", "x-amz-security-token", "content-type", "x-amz-target"] {
         if !raw.header(must).is_empty() && !signed.contains(&must) {
             return Some(format!("{must} is not signed"));
         }
@@ -352,7 +348,9 @@ impl Desk {
 
     /// Fills in a draft: `!key` is a secret.
     fn draft(&self, how: &str, values: &[(&str, &str)]) -> CredentialDraft {
-        let mut draft = credentials::draft_new(&self.ws, "signed", Some(how)).unwrap();
+        // `connector.method` for one that is built in.
+        let (connector, how) = how.split_once('.').unwrap_or(("signed", how));
+        let mut draft = credentials::draft_new(&self.ws, connector, Some(how)).unwrap();
         for (key, value) in values.iter().filter(|(key, _)| !key.starts_with('!')) {
             draft.settings.insert((*key).to_owned(), (*value).to_owned());
         }
@@ -377,15 +375,19 @@ impl Desk {
         credentials::draft_finish(&self.ws, &draft.id).unwrap()
     }
 
-    async fn ids(&self, credential: &Credential) -> Vec<u64> {
+    async fn read(&self, credential: &Credential, resource: &str) -> Vec<Value> {
         let catalog = Catalog::open(&self.dir.path().join("connectors"));
         let store = Arc::new(Store::open(self.dir.path()).unwrap());
         let vault = Arc::new(Vault::with_passphrase_file(&self.dir.path().join("vault"), None));
         let (client, context) = intertie::auth::connect(&store, &vault, &catalog, credential).unwrap();
-        let connector = catalog.get("signed").unwrap();
-        let resource = connector.resource("users").unwrap().clone();
+        let connector = catalog.get(&credential.connector).unwrap();
+        let resource = connector.resource(resource).unwrap().clone();
         let sample = intertie::vendor::source::sample(connector, &resource, &context, Some(client), 100, &Sink::none()).await;
-        sample.unwrap().0.iter().map(|record| record["id"].as_u64().unwrap()).collect()
+        sample.unwrap().0
+    }
+
+    async fn ids(&self, credential: &Credential) -> Vec<u64> {
+        self.read(credential, "users").await.iter().map(|record| record["id"].as_u64().unwrap()).collect()
     }
 }
 
@@ -437,11 +439,12 @@ async fn oauth1_is_understood_by_a_server_that_computes_it_itself() {
     let desk = Desk::new(DEFINITION);
     let credential = desk.connect("tba", &values).await;
     assert_eq!(desk.ids(&credential).await, [1, 2, 3]);
-    let seen = seen.lock().unwrap();
-    let signatures: HashSet<&str> = seen.iter().map(|raw| raw.header("authorization")).collect();
-    // Two pages and one that was tried again: each signed for itself.
-    assert_eq!((seen.len(), signatures.len()), (3, 3));
-    drop(seen);
+    {
+        let seen = seen.lock().unwrap();
+        let signatures: HashSet<&str> = seen.iter().map(|raw| raw.header("authorization")).collect();
+        // Two pages and one that was tried again: each signed for itself.
+        assert_eq!((seen.len(), signatures.len()), (3, 3));
+    }
 
     let mut wrong = values;
     wrong[4] = ("!token_secret", "another-token-secret");
@@ -475,7 +478,7 @@ async fn oauth1_is_understood_by_a_server_that_computes_it_itself() {
 async fn signature_version_4_is_understood_by_a_server_that_computes_it_itself() {
     let seen: Arc<Mutex<Vec<Raw>>> = Arc::default();
     let log = Arc::clone(&seen);
-    let at = serve(move |raw| match wrong_sigv4(raw) {
+    let at = serve(move |raw| match wrong_sigv4(raw, SCOPE) {
         Some(wrong) => {
             let ahead = jiff::Timestamp::now() + jiff::SignedDuration::from_mins(17);
             let date = ahead.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
@@ -520,7 +523,7 @@ async fn signature_version_4_is_understood_by_a_server_that_computes_it_itself()
 
     let form = DEFINITION.replace(r#"headers = { "X-Amz-Target" = "Signet.Search", "Content-Type" = "application/x-amz-json-1.1" }"#, "");
     let form = form.replace(r#"body = { first = "{{ input.region }}" }"#, r#"form = { Action = "ListUsers", Version = "2010-05-08" }"#);
-    let at = serve(|raw| match wrong_sigv4(raw) {
+    let at = serve(|raw| match wrong_sigv4(raw, SCOPE) {
         Some(wrong) => reply(403, json!({"message": wrong})),
         None => {
             assert_eq!(raw.body, b"Action=ListUsers&Version=2010-05-08");
@@ -643,4 +646,95 @@ async fn a_certificate_opens_the_door() {
     let absent = [values[0], values[1], values[2], ("ca_file", "/nowhere/ca.pem")];
     let problem = desk.test("certificate", &absent).await.err().unwrap();
     assert!(problem.why.contains("/nowhere/ca.pem"), "{problem:?}");
+}
+
+#[tokio::test]
+async fn amazon_web_services() {
+    let at = serve(|raw| {
+        if let Some(wrong) = wrong_sigv4(raw, "eu-central-1/identitystore") {
+            return reply(400, json!({"__type": "InvalidSignatureException", "message": wrong}));
+        }
+        assert_eq!((raw.method.as_str(), raw.target.as_str(), raw.header("content-type")), ("POST", "/", "application/x-amz-json-1.1"));
+        let body: Value = serde_json::from_slice(&raw.body).unwrap();
+        assert_eq!(body["IdentityStoreId"], "d-1234567890");
+        match (raw.header("x-amz-target"), body["MaxResults"].as_u64(), body["NextToken"].as_str()) {
+            ("AWSIdentityStore.ListUsers", Some(1), None) => reply(200, json!({"Users": [{"UserId": "a"}], "NextToken": "x"})),
+            ("AWSIdentityStore.ListUsers", Some(100), None) => reply(200, json!({"Users": [{"UserId": "a"}, {"UserId": "b"}], "NextToken": "t+/="})),
+            ("AWSIdentityStore.ListUsers", Some(100), Some("t+/=")) => reply(200, json!({"Users": [{"UserId": "c"}]})),
+            ("AWSIdentityStore.ListGroups", Some(100), None) => reply(200, json!({"Groups": [{"GroupId": "g"}]})),
+            other => panic!("{other:?}"),
+        }
+    })
+    .await;
+    let values = [
+        ("region", "eu-central-1"),
+        ("identity_store_id", "d-1234567890"),
+        ("access_key_id", ACCESS.0),
+        ("!secret_access_key", ACCESS.1),
+        ("base_url", at.as_str()),
+    ];
+    let desk = Desk::new(DEFINITION);
+    let credential = desk.connect("amazon-web-services.access_key", &values).await;
+    let named = |records: Vec<Value>, key: &str| records.iter().map(|record| record[key].as_str().unwrap().to_owned()).collect::<Vec<_>>();
+    assert_eq!(named(desk.read(&credential, "users").await, "UserId"), ["a", "b", "c"]);
+    assert_eq!(named(desk.read(&credential, "groups").await, "GroupId"), ["g"]);
+    let mut wrong = values;
+    wrong[3] = ("!secret_access_key", "of-another-access-key-id");
+    let (_, outcome) = desk.test("amazon-web-services.access_key", &wrong).await.unwrap();
+    let problem = outcome.problem.unwrap();
+    assert_eq!((outcome.status, problem.code.as_deref()), (Some(400), Some("InvalidSignatureException")));
+    assert!(problem.why.contains("does not belong to the access key ID"), "{problem:?}");
+}
+
+#[tokio::test]
+async fn oracle_netsuite() {
+    let own: Arc<Mutex<String>> = Arc::default();
+    let name = Arc::clone(&own);
+    let at = serve(move |raw| {
+        let own = name.lock().unwrap().clone();
+        if wrong_oauth1(raw, &own).is_some() {
+            let details = json!([{"detail": "Invalid login attempt.", "o:errorCode": "INVALID_LOGIN"}]);
+            return reply(
+                401,
+                json!({"type": "https://www.rfc-editor.org/rfc/rfc9110.html", "title": "Unauthorized", "status": 401, "o:errorDetails": details}),
+            );
+        }
+        assert_eq!((raw.method.as_str(), raw.path(), raw.header("prefer")), ("POST", "/services/rest/query/v1/suiteql", "transient"));
+        let body: Value = serde_json::from_slice(&raw.body).unwrap();
+        let select = body["q"].as_str().unwrap();
+        assert!(select.starts_with("SELECT id") && select.contains(" FROM employee"), "{select}");
+        match (raw.param("limit").as_deref(), raw.param("offset").as_deref()) {
+            (Some("1"), None) => reply(200, json!({"items": [{"id": "1"}], "hasMore": true})),
+            (Some("1000"), None) => {
+                let next = format!("{own}/services/rest/query/v1/suiteql?limit=1000&offset=1000");
+                let links = json!([{"rel": "next", "href": next}, {"rel": "self", "href": own}]);
+                reply(200, json!({"links": links, "items": [{"id": "1", "isinactive": "F"}], "hasMore": true, "totalResults": 2}))
+            }
+            (Some("1000"), Some("1000")) => {
+                let links = json!([{"rel": "self", "href": own}]);
+                reply(200, json!({"links": links, "items": [{"id": "2", "isinactive": "T"}], "hasMore": false, "totalResults": 2}))
+            }
+            other => panic!("{other:?}"),
+        }
+    })
+    .await;
+    own.lock().unwrap().clone_from(&at);
+    let base = format!("{at}/services/rest");
+    let values = [
+        ("account", "https://1234567-sb1.app.netsuite.com/"),
+        ("consumer_key", CONSUMER.0),
+        ("!consumer_secret", CONSUMER.1),
+        ("token", TOKEN.0),
+        ("!token_secret", TOKEN.1),
+        ("base_url", &base),
+    ];
+    let desk = Desk::new(DEFINITION);
+    let credential = desk.connect("oracle-netsuite.token", &values).await;
+    let ids: Vec<Value> = desk.read(&credential, "users").await.iter().map(|record| record["id"].clone()).collect();
+    assert_eq!(ids, ["1", "2"]);
+    let mut wrong = values;
+    wrong[4] = ("!token_secret", "of-another-token");
+    let problem = desk.test("oracle-netsuite.token", &wrong).await.unwrap().1.problem.unwrap();
+    assert_eq!(problem.code.as_deref(), Some("INVALID_LOGIN"));
+    assert!(problem.why.contains("Login Audit Trail"), "{problem:?}");
 }
