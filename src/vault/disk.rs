@@ -63,7 +63,7 @@ fn write_with(path: &Path, fill: impl FnOnce(&mut File) -> std::io::Result<()>) 
             Err(error) => return Err(VaultError::Io(path.to_owned(), error)),
         }
     };
-    let written = fill(&mut file).and_then(|()| file.sync_all()).and_then(|()| std::fs::rename(&beside, path));
+    let written = fill(&mut file).and_then(|()| room()).and_then(|()| file.sync_all()).and_then(|()| std::fs::rename(&beside, path));
     if let Err(error) = written {
         let _ = std::fs::remove_file(&beside);
         return Err(VaultError::Io(path.to_owned(), error));
@@ -73,11 +73,43 @@ fn write_with(path: &Path, fill: impl FnOnce(&mut File) -> std::io::Result<()>) 
 
 /// Removes a file; durable when it returns. Nothing happens when it is not there.
 pub fn remove(path: &Path) -> Result<()> {
-    match std::fs::remove_file(path) {
+    match room().and_then(|()| std::fs::remove_file(path)) {
         Ok(()) => sync_dir(path.parent().unwrap_or(Path::new("."))),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
         Err(error) => Err(VaultError::Io(path.to_owned(), error)),
     }
+}
+
+/// In tests: whether there is room for one more change.
+#[cfg(not(test))]
+fn room() -> std::io::Result<()> {
+    Ok(())
+}
+
+#[cfg(test)]
+thread_local! {
+    static ROOM: std::cell::Cell<Option<usize>> = const { std::cell::Cell::new(None) };
+}
+
+#[cfg(test)]
+fn room() -> std::io::Result<()> {
+    match ROOM.get() {
+        Some(0) => Err(ErrorKind::StorageFull.into()),
+        Some(left) => {
+            ROOM.set(Some(left - 1));
+            Ok(())
+        }
+        None => Ok(()),
+    }
+}
+
+/// Lets so many changes through on this thread and fails all others, as a disk that fills up or a process that dies.
+#[cfg(test)]
+pub fn failing_after<T>(changes: usize, work: impl FnOnce() -> T) -> T {
+    ROOM.set(Some(changes));
+    let done = work();
+    ROOM.set(None);
+    done
 }
 
 fn sync_dir(dir: &Path) -> Result<()> {
