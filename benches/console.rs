@@ -53,6 +53,7 @@ fn main() {
     let idle = console.ticks() - before;
     console.quit();
     let (frame_table, frame_small) = frames();
+    let wizard = wizard();
 
     let (key, p95) = (median(people.clone()), percentile(&mut people, 95));
     println!("--version                  {version:8.2} ms   (target  2)");
@@ -62,6 +63,7 @@ fn main() {
     println!("memory, {PEOPLE} people    {memory:8.1} MB   (target 25)");
     println!("idle CPU over 10 s         {:8.2} %    (target  0.0)", idle as f64 * 100.0 / 1000.0);
     println!("a frame of 200×50          {frame_table:8.3} ms   of 80×24 {frame_small:.3} ms");
+    println!("a wizard step, key to frame{wizard:5.3} ms   at 160×50 (target 16)");
     println!();
     println!("ratio to           ready    key   p95   memory   (below 1: intertie is ahead)");
     for (name, [their_ready, their_key, their_p95, their_memory]) in PEERS {
@@ -240,6 +242,31 @@ fn frames() -> (f64, f64) {
         )
     };
     (time(200, 50), time(80, 24))
+}
+
+/// Milliseconds from a key typed into a wizard's field to its whole frame, into memory: the slowest of the steps.
+fn wizard() -> f64 {
+    let dir = tempfile::tempdir().expect("a directory");
+    let ws = Workspace::open(dir.path(), Config::default());
+    let connector = intertie::ops::connectors::get(&ws, "icertis").expect("a definition");
+    let draft = credentials::draft_new(&ws, "icertis", None).expect("a draft");
+    let mut harness = Harness::new(160, 50);
+    harness.act(|state| intertie::tui::wizard::credential::start(state, "icertis"));
+    harness.answer(|job| matches!(job, Job::DraftNew { .. }), Answer::Draft { draft, connector, needs_consent: true });
+    let mut slowest: f64 = 0.0;
+    for _ in 0..8 {
+        let times = (0..50)
+            .map(|i| {
+                let start = Instant::now();
+                harness.keys(if i % 2 == 0 { "a" } else { "<backspace>" });
+                std::hint::black_box(harness.buffer());
+                start.elapsed().as_secs_f64() * 1000.0
+            })
+            .collect();
+        slowest = slowest.max(median(times));
+        harness.keys("<enter><enter>");
+    }
+    slowest
 }
 
 fn median(mut values: Vec<f64>) -> f64 {

@@ -1,5 +1,6 @@
 //! Integration tests: one binary, so that it links once.
 
+mod answers;
 mod cli;
 mod console;
 mod definitions;

@@ -1,6 +1,6 @@
 //! What `update` wants done outside: plain, comparable data.
 
-use crate::model::{CredentialDraft, DataQuery, FieldType, Integration, RunOptions, Secret, Table};
+use crate::model::{CredentialDraft, DataQuery, FieldType, Integration, RunOptions, Secret, Table, Time};
 use crate::ops::mappings::Sample;
 use std::time::Duration;
 
@@ -72,33 +72,87 @@ pub enum Job {
     LoadConnectors,
     LoadConnector(String),
     LoadCredentials,
-    LoadIntegrations,
     LoadIntegration(String),
     LoadRuns(Option<String>),
     LoadRun(String),
     LoadColumns(Table),
-    LoadData { table: Table, query: DataQuery },
+    LoadData {
+        table: Table,
+        query: DataQuery,
+    },
     LoadSaasApplications,
     LoadNotices,
 
-    DraftNew { connector: String, method: Option<String> },
+    DraftNew {
+        connector: String,
+        method: Option<String>,
+    },
     DraftLoad(String),
     DraftSave(CredentialDraft),
-    DraftSecret { draft: String, key: String, value: Masked },
+    DraftSecret {
+        draft: String,
+        key: String,
+        value: Masked,
+    },
+    DraftReference {
+        draft: String,
+        key: String,
+        reference: String,
+    },
+    /// A secret out of a file.
+    DraftSecretFile {
+        draft: String,
+        key: String,
+        path: String,
+    },
+    Discover(String),
     DraftDiscard(String),
     DraftCheck(CredentialDraft),
-    Consent { draft: String },
+    Consent {
+        draft: String,
+    },
     DraftTest(String),
     DraftFinish(String),
     CredentialTest(String),
     CredentialRenew(String),
-    CredentialRename { name: String, to: String },
+    CredentialRename {
+        name: String,
+        to: String,
+    },
     CredentialUsedBy(String),
-    CredentialDelete(String),
+    CredentialDelete {
+        name: String,
+        revoke: bool,
+    },
+    CredentialExpiry {
+        name: String,
+        at: Option<Time>,
+    },
+    CredentialRotate {
+        name: String,
+        key: String,
+        value: Masked,
+    },
+    LoadScopes(String),
+    LoadTokens(String),
+    LoadCalendar,
+    /// Writes the answers of a draft or credential to a file.
+    SaveAnswers {
+        of: String,
+        path: String,
+        over: bool,
+    },
     CredentialRevoke(String),
 
-    IntegrationNew { name: String, credential: Option<String> },
-    IntegrationSource { integration: Box<Integration>, credential: String, resource: Option<String> },
+    IntegrationNew {
+        name: String,
+        credential: Option<String>,
+    },
+    IntegrationSource {
+        integration: Box<Integration>,
+        credential: String,
+        resource: Option<String>,
+    },
     IntegrationSave(Box<Integration>),
     IntegrationValidate(Box<Integration>),
     IntegrationLaunch(String),
@@ -106,18 +160,44 @@ pub enum Job {
     IntegrationDelete(String),
 
     DestinationFields(Table),
-    AddField { table: Table, label: String, kind: FieldType },
-    RenameField { table: Table, key: String, label: String },
+    AddField {
+        table: Table,
+        label: String,
+        kind: FieldType,
+    },
+    RenameField {
+        table: Table,
+        key: String,
+        label: String,
+    },
     LoadSample(Box<Integration>),
-    Preview { integration: Box<Integration>, sample: Sample },
-    Suggest { integration: Box<Integration>, sample: Sample },
+    Preview {
+        integration: Box<Integration>,
+        sample: Sample,
+    },
+    Suggest {
+        integration: Box<Integration>,
+        sample: Sample,
+    },
     Matrix(Box<Integration>),
     Advise(Box<Integration>),
 
-    Run { integration: String, options: RunOptions },
+    Run {
+        integration: String,
+        options: RunOptions,
+    },
     CancelRun(String),
-    Export { table: Table, query: DataQuery, path: String },
-    MarkNotice { id: Option<i64>, read: bool },
+    Export {
+        table: Table,
+        query: DataQuery,
+        path: String,
+    },
+    MarkNotice {
+        id: Option<i64>,
+        read: bool,
+    },
     VaultUnlock(Masked),
+    VaultStatus,
+    VaultLock,
     PassADay,
 }

@@ -2,7 +2,7 @@
 
 use super::command::{Command, Scope, always};
 use super::effect::{Effect, Effects, Job, Masked};
-use super::layers::{Confirm, Layer, LayerKind, Prompt, Scrolled};
+use super::layers::{Confirm, Layer, LayerKind, Page, Prompt, Scrolled};
 use super::navigate::{go, refresh};
 use super::state::{Pane, State};
 use super::tasks::{QUICK, watched};
@@ -10,6 +10,10 @@ use crate::command;
 use crate::model::{Problem, Secret};
 use crate::tui::ui::field::Field;
 use crate::tui::ui::palette::Palette;
+use crate::tui::ui::qr::{Code, Qr};
+use crate::tui::ui::terms::Row;
+use crate::tui::ui::theme::{Symbol, Tone};
+use crate::tui::ui::{text, when};
 
 pub const COMMANDS: &[&[Command]] = &[&[
     command!("help", ["?", "f1"], Scope::Global, always, help),
@@ -27,6 +31,13 @@ pub const COMMANDS: &[&[Command]] = &[&[
     Command { quiet: true, ..command!("pane.data", ["6"], Scope::Global, always, |state| go(state, Pane::Data)) },
     Command { quiet: true, ..command!("pane.inbox", ["7"], Scope::Global, always, |state| go(state, Pane::Inbox)) },
     Command { quiet: true, ..command!("vault.unlock", ["f9"], Scope::Always, can_unlock, unlock) },
+    Command { quiet: true, ..command!("vault.status", ["f10"], Scope::Global, always, vault_status) },
+    Command { quiet: true, ..command!("vault.lock", ["f8"], Scope::Global, always, lock) },
+    command!("page.copy", ["c"], Scope::Layer(LayerKind::Page), has_link, copy_link),
+    command!("page.open", ["o"], Scope::Layer(LayerKind::Page), has_link, open_link),
+    command!("page.qr", ["v"], Scope::Layer(LayerKind::Page), has_link, show_link),
+    command!("page.other", ["y"], Scope::Layer(LayerKind::Page), has_other, copy_other),
+    Command { quiet: true, ..command!("page.help", ["f1"], Scope::Layer(LayerKind::Page), always, help) },
     Command { quiet: true, ..command!("suspend", ["ctrl-z"], Scope::Always, always, |_| vec![Effect::Suspend]) },
     command!("quit", ["q"], Scope::Global, always, quit),
     Command { quiet: true, ..command!("quit.now", ["ctrl-c"], Scope::Always, always, quit) },
@@ -110,6 +121,83 @@ fn ask_passphrase(state: &mut State, error: Option<String>) -> Effects {
             Ok(state.start(watched(UNLOCK, crate::t!("vault.unlock.task"), QUICK, job)))
         },
     }))
+}
+
+fn vault_status(state: &mut State) -> Effects {
+    state.start(super::tasks::write("vault.status", Job::VaultStatus))
+}
+
+fn lock(state: &mut State) -> Effects {
+    state.start(super::tasks::write("vault.lock", Job::VaultLock))
+}
+
+/// How the vault stands, and who can open it.
+#[must_use]
+pub fn vault_page(state: &State, status: &crate::ops::vault::VaultStatus) -> Layer {
+    let mut rows = Vec::new();
+    let standing = match (status.exists, status.unlocked) {
+        (false, _) => Row::whole(Tone::Plain, crate::t!("vault.page.none")),
+        (true, true) => Row::whole(Tone::Good, format!("{} {}", state.theme.symbol(Symbol::Good), crate::t!("vault.page.open"))),
+        (true, false) => Row::whole(Tone::Notice, format!("{} {}", state.theme.symbol(Symbol::Notice), crate::t!("vault.page.locked"))),
+    };
+    rows.push(standing);
+    if let Some(until) = status.unlocked_until {
+        rows.push(Row::new(crate::t!("vault.page.until"), when::relative(until, state.now)).indent(2));
+    }
+    rows.push(Row::new(crate::t!("vault.page.secrets"), crate::words::number(status.secrets)).indent(2));
+    if let Some(path) = &status.key_file {
+        rows.push(Row::new(crate::t!("vault.page.key_file"), text::clean(path)).middle().indent(2));
+    }
+    rows.push(Row::gap());
+    rows.push(Row::whole(Tone::Strong, crate::t!("vault.page.recipients")));
+    for one in &status.recipients {
+        let kind = match one.kind.as_str() {
+            "passphrase" => crate::t!("vault.page.kind.passphrase"),
+            "key_file" => crate::t!("vault.page.kind.key_file"),
+            "age" => crate::t!("vault.page.kind.age"),
+            "ssh" => crate::t!("vault.page.kind.ssh"),
+            _ => crate::t!("vault.page.kind.systemd_creds"),
+        };
+        let public = one.public.as_deref().map(|public| format!("  {}", text::clean(public))).unwrap_or_default();
+        rows.push(Row::new(&text::clean(&one.name), format!("{kind}{public}")).middle().indent(2));
+    }
+    rows.push(Row::gap());
+    rows.push(Row::whole(Tone::Dim, crate::t!("vault.page.how")));
+    Layer::Page(Page { title: crate::t!("vault.page.title").to_owned(), rows, ..Page::default() })
+}
+
+fn page(state: &State) -> Option<&Page> {
+    if let Some(Layer::Page(page)) = state.layers.last() { Some(page) } else { None }
+}
+
+fn has_link(state: &State) -> bool {
+    page(state).is_some_and(|page| page.link.is_some())
+}
+
+fn has_other(state: &State) -> bool {
+    page(state).is_some_and(|page| page.copy.is_some())
+}
+
+fn link(state: &State) -> Option<String> {
+    page(state)?.link.clone()
+}
+
+fn copy_link(state: &mut State) -> Effects {
+    link(state).map(Effect::Copy).into_iter().collect()
+}
+
+fn open_link(state: &mut State) -> Effects {
+    link(state).map(Effect::OpenUrl).into_iter().collect()
+}
+
+fn show_link(state: &mut State) -> Effects {
+    let Some(link) = link(state) else { return Vec::new() };
+    let code = Code::new(crate::t!("page.link"), &link, vec![text::clean(&link)]);
+    state.push(Layer::Qr(Qr::new(vec![code])))
+}
+
+fn copy_other(state: &mut State) -> Effects {
+    page(state).and_then(|page| page.copy.clone()).map(Effect::Copy).into_iter().collect()
 }
 
 /// Quits; asks first while something runs that would be cancelled.

@@ -5,6 +5,7 @@ use crate::model::Problem;
 use crate::tui::ui::field::Field;
 use crate::tui::ui::palette::Palette;
 use crate::tui::ui::qr::Qr;
+use crate::tui::ui::terms::Row;
 use crate::tui::wizard;
 
 #[derive(Debug)]
@@ -18,6 +19,7 @@ pub enum Layer {
     /// Lines to read: details, explanations.
     Reader(Reader),
     Qr(Qr),
+    Page(Page),
     Wizard(Box<wizard::Wizard>),
 }
 
@@ -32,6 +34,7 @@ pub enum LayerKind {
     Problem,
     Reader,
     Qr,
+    Page,
     Wizard(wizard::Kind),
 }
 
@@ -47,6 +50,7 @@ impl Layer {
             Self::Problem(_) => LayerKind::Problem,
             Self::Reader(_) => LayerKind::Reader,
             Self::Qr(_) => LayerKind::Qr,
+            Self::Page(_) => LayerKind::Page,
             Self::Wizard(wizard) => LayerKind::Wizard(wizard.kind()),
         }
     }
@@ -66,6 +70,19 @@ pub struct Reader {
     pub scroll: Scrolled,
 }
 
+/// A page to read, with tones; what is worth taking along from it is copied, opened or shown as a QR code.
+#[derive(Debug, Default)]
+pub struct Page {
+    pub title: String,
+    /// Clean text; wrapped when drawn.
+    pub rows: Vec<Row>,
+    pub scroll: Scrolled,
+    /// An address.
+    pub link: Option<String>,
+    /// Something else to copy: a redirect URI.
+    pub copy: Option<String>,
+}
+
 /// A line of a reader: an optional term on the left.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Line {
@@ -83,6 +100,8 @@ pub struct Confirm {
     /// The verb on the button.
     pub verb: String,
     pub confirmed: bool,
+    /// Something that can be done with it: what it is, whether it is wanted, and the task that does both.
+    pub with: Option<(String, bool, super::effect::TaskSpec)>,
     pub then: Effects,
     /// Started through the task list when confirmed.
     pub task: Option<super::effect::TaskSpec>,
@@ -91,12 +110,21 @@ pub struct Confirm {
 impl Confirm {
     #[must_use]
     pub fn task(question: String, consequence: String, verb: &str, task: super::effect::TaskSpec) -> Layer {
-        Layer::Confirm(Self { question, consequence, verb: verb.to_owned(), confirmed: false, then: Vec::new(), task: Some(task) })
+        Layer::Confirm(Self { question, consequence, verb: verb.to_owned(), confirmed: false, with: None, then: Vec::new(), task: Some(task) })
     }
 
     #[must_use]
     pub fn effect(question: String, consequence: String, verb: &str, then: Effect) -> Layer {
-        Layer::Confirm(Self { question, consequence, verb: verb.to_owned(), confirmed: false, then: vec![then], task: None })
+        Layer::Confirm(Self { question, consequence, verb: verb.to_owned(), confirmed: false, with: None, then: vec![then], task: None })
+    }
+
+    /// The same question, with something that space adds to what is done.
+    #[must_use]
+    pub fn with(layer: Layer, label: &str, both: super::effect::TaskSpec) -> Layer {
+        match layer {
+            Layer::Confirm(confirm) => Layer::Confirm(Self { with: Some((label.to_owned(), false, both)), ..confirm }),
+            other => other,
+        }
     }
 }
 

@@ -8,10 +8,14 @@ use crate::model::{
 };
 use crate::ops::connectors::ConnectorRow;
 use crate::ops::consent::Route;
-use crate::ops::credentials::ConsentView;
+use crate::ops::credentials::{CalendarRow, ConsentView};
+use crate::ops::discover::Choice;
 use crate::ops::mappings::Sample;
 use crate::ops::overview::Overview;
 use crate::ops::permissions::MatrixRow;
+use crate::ops::scopes::ScopeReport;
+use crate::ops::token_view::TokenView;
+use crate::ops::vault::{Kept, VaultStatus};
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum Msg {
@@ -71,7 +75,6 @@ pub enum Answer {
         credentials: Vec<Credential>,
         drafts: Vec<CredentialDraft>,
     },
-    Integrations(Vec<crate::ops::overview::IntegrationRow>),
     Integration(Integration),
     Runs(Vec<Run>),
     Run {
@@ -96,6 +99,11 @@ pub enum Answer {
         needs_consent: bool,
     },
     DraftSaved,
+    /// What a person has to choose before a draft can be tested.
+    Choices {
+        draft: String,
+        choices: Vec<Choice>,
+    },
     DraftDiscarded,
     DraftChecked {
         draft: String,
@@ -112,6 +120,27 @@ pub enum Answer {
         integrations: Vec<Integration>,
     },
     CredentialDeleted(String),
+    /// A new secret was tried beside the old one.
+    Rotated {
+        name: String,
+        outcome: TestOutcome,
+    },
+    Scopes {
+        credential: String,
+        report: ScopeReport,
+    },
+    Tokens {
+        credential: String,
+        tokens: Vec<TokenView>,
+    },
+    Calendar(Vec<CalendarRow>),
+    /// Where the answers were written.
+    AnswersSaved(String),
+    /// There is a file of that name already.
+    AnswersThere {
+        of: String,
+        path: String,
+    },
     CredentialRevoked {
         name: String,
         at_vendor: bool,
@@ -159,6 +188,8 @@ pub enum Answer {
         records: u64,
     },
     NoticesMarked,
-    VaultUnlocked,
+    VaultUnlocked(Kept),
+    Vault(VaultStatus),
+    VaultLocked,
     DayPassed,
 }

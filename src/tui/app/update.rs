@@ -106,6 +106,12 @@ fn layer_key(state: &mut State, key: Key) -> Option<Effects> {
                 confirm.confirmed = !confirm.confirmed;
                 Some(Vec::new())
             }
+            Code::Char(' ') if confirm.with.is_some() => {
+                if let Some((_, wanted, _)) = &mut confirm.with {
+                    *wanted = !*wanted;
+                }
+                Some(Vec::new())
+            }
             Code::Enter | Code::Char('y') if !key.ctrl => {
                 if key.code == Code::Char('y') {
                     confirm.confirmed = true;
@@ -119,7 +125,8 @@ fn layer_key(state: &mut State, key: Key) -> Option<Effects> {
                     return Some(state.end());
                 }
                 let mut effects = confirm.then;
-                if let Some(task) = confirm.task {
+                let both = confirm.with.and_then(|(_, wanted, both)| wanted.then_some(both));
+                if let Some(task) = both.or(confirm.task) {
                     effects.extend(state.start(task));
                 }
                 Some(effects)
@@ -164,7 +171,10 @@ fn layer_key(state: &mut State, key: Key) -> Option<Effects> {
             }
             None
         }
-        Layer::Help(scrolled) | Layer::Tasks(scrolled) | Layer::Reader(super::layers::Reader { scroll: scrolled, .. }) => {
+        Layer::Help(scrolled)
+        | Layer::Tasks(scrolled)
+        | Layer::Reader(super::layers::Reader { scroll: scrolled, .. })
+        | Layer::Page(super::layers::Page { scroll: scrolled, .. }) => {
             match key.code {
                 Code::Char('?') | Code::Enter => {
                     state.layers.pop();
@@ -180,8 +190,12 @@ fn layer_key(state: &mut State, key: Key) -> Option<Effects> {
                 _ => return None,
             }
             let last = ui::view::lines_of_top(state, columns).saturating_sub(1);
-            if let Some(Layer::Help(scrolled) | Layer::Tasks(scrolled) | Layer::Reader(super::layers::Reader { scroll: scrolled, .. })) =
-                state.layers.last_mut()
+            if let Some(
+                Layer::Help(scrolled)
+                | Layer::Tasks(scrolled)
+                | Layer::Reader(super::layers::Reader { scroll: scrolled, .. })
+                | Layer::Page(super::layers::Page { scroll: scrolled, .. }),
+            ) = state.layers.last_mut()
             {
                 scrolled.top = scrolled.top.min(last);
             }
@@ -268,8 +282,21 @@ fn on_answer(state: &mut State, answer: &Answer) -> Effects {
     let problem = match answer {
         Answer::Ran(run) => run.problem.as_ref(),
         Answer::Tested { outcome, .. } => outcome.problem.as_ref(),
-        Answer::VaultUnlocked => {
-            state.toast(Tone::Good, crate::t!("vault.unlock.done"));
+        Answer::VaultUnlocked(kept) => {
+            let said = match kept.until {
+                Some(until) => crate::t!("vault.unlock.done_until", time = ui::when::relative(until, state.now)),
+                None => crate::t!("vault.unlock.done").to_owned(),
+            };
+            state.toast(Tone::Good, said);
+            None
+        }
+        Answer::VaultLocked => {
+            state.toast(Tone::Good, crate::t!("vault.locked_again"));
+            None
+        }
+        Answer::Vault(status) => {
+            let layer = global::vault_page(state, status);
+            state.layers.push(layer);
             None
         }
         _ => None,

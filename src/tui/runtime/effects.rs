@@ -27,9 +27,22 @@ pub async fn perform(job: Job, around: Surroundings) -> Result<Answer> {
             consent.finish(&ws, &sink).await?;
             Ok(Answer::Consented(consent.route()))
         }
+        Job::Discover(draft) => Ok(Answer::Choices { choices: ops::discover::discover(&ws, &draft, &sink).await?, draft }),
         Job::DraftTest(draft) => Ok(Answer::Tested { outcome: credentials::draft_test(&ws, &draft, &sink).await?, name: draft }),
         Job::CredentialTest(name) => Ok(Answer::Tested { outcome: credentials::test(&ws, &name, &sink).await?, name }),
         Job::CredentialRevoke(name) => Ok(Answer::CredentialRevoked { at_vendor: credentials::revoke(&ws, &name).await?, name }),
+        Job::CredentialDelete { name, revoke } => {
+            // What could not be revoked is not deleted: its tokens would be out of reach.
+            if revoke {
+                credentials::revoke(&ws, &name).await?;
+            }
+            credentials::delete(&ws, &name)?;
+            Ok(Answer::CredentialDeleted(name))
+        }
+        Job::CredentialRotate { name, key, value } => {
+            let outcome = credentials::rotate(&ws, &name, &key, value.0, None, &sink).await?;
+            Ok(Answer::Rotated { name, outcome })
+        }
         Job::IntegrationLaunch(name) => integrations::launch(&ws, &name, &sink).await.map(Answer::Launched),
         Job::LoadSample(integration) => {
             let sample = mappings::sample(&ws, &integration, 50, &sink).await?;
@@ -59,7 +72,6 @@ fn blocking(job: Job, ws: &Workspace, sink: &Sink) -> Result<Answer> {
         Job::LoadConnectors => Answer::Connectors(connectors::list(ws, None)?),
         Job::LoadConnector(id) => Answer::Connector(connectors::get(ws, &id)?),
         Job::LoadCredentials => Answer::Credentials { credentials: credentials::list(ws)?, drafts: credentials::drafts(ws)? },
-        Job::LoadIntegrations => Answer::Integrations(overview::summary(ws)?.integrations),
         Job::LoadIntegration(id) => Answer::Integration(integrations::get(ws, &id)?),
         Job::LoadRuns(integration) => Answer::Runs(runs::list(ws, integration.as_deref(), 500)?),
         Job::LoadRun(id) => Answer::Run { run: runs::get(ws, &id)?, errors: runs::errors(ws, &id, 0, 1_000)? },
@@ -75,6 +87,8 @@ fn blocking(job: Job, ws: &Workspace, sink: &Sink) -> Result<Answer> {
             Answer::DraftSaved
         }
         Job::DraftSecret { draft, key, value } => with_connector(credentials::draft_secret(ws, &draft, &key, value.0)?)?,
+        Job::DraftReference { draft, key, reference } => with_connector(credentials::draft_reference(ws, &draft, &key, &reference)?)?,
+        Job::DraftSecretFile { draft, key, path } => with_connector(credentials::draft_secret(ws, &draft, &key, secret_file(&path)?)?)?,
         Job::DraftDiscard(id) => {
             credentials::draft_discard(ws, &id)?;
             Answer::DraftDiscarded
@@ -84,10 +98,6 @@ fn blocking(job: Job, ws: &Workspace, sink: &Sink) -> Result<Answer> {
         Job::CredentialRenew(name) => with_connector(credentials::renew(ws, &name)?)?,
         Job::CredentialRename { name, to } => Answer::CredentialSaved(credentials::rename(ws, &name, &to)?),
         Job::CredentialUsedBy(name) => Answer::UsedBy { integrations: credentials::used_by(ws, &name)?, credential: name },
-        Job::CredentialDelete(name) => {
-            credentials::delete(ws, &name)?;
-            Answer::CredentialDeleted(name)
-        }
 
         Job::IntegrationNew { name, credential } => {
             let mut integration = integrations::new(ws, &name)?;
@@ -132,11 +142,21 @@ fn blocking(job: Job, ws: &Workspace, sink: &Sink) -> Result<Answer> {
             notices::mark(ws, id, read)?;
             Answer::NoticesMarked
         }
-        Job::VaultUnlock(passphrase) => {
-            ops::vault::unlock(ws, &passphrase.0)?;
-            Answer::VaultUnlocked
+        Job::VaultUnlock(passphrase) => Answer::VaultUnlocked(ops::vault::unlock_for(ws, &passphrase.0, ops::vault::KEEP)?),
+        Job::VaultStatus => Answer::Vault(ops::vault::status(ws)?),
+        Job::VaultLock => {
+            ops::vault::lock(ws)?;
+            Answer::VaultLocked
         }
+        Job::CredentialExpiry { name, at } => Answer::CredentialSaved(credentials::set_secret_expiry(ws, &name, at)?),
+        Job::LoadScopes(name) => Answer::Scopes { report: ops::scopes::report(ws, &name)?, credential: name },
+        Job::LoadTokens(name) => Answer::Tokens { tokens: ops::token_view::view(ws, &name)?, credential: name },
+        Job::LoadCalendar => Answer::Calendar(credentials::calendar(ws)?),
+        Job::SaveAnswers { of, path, over } => save_answers(ws, of, path, over)?,
         Job::Consent { .. }
+        | Job::Discover(_)
+        | Job::CredentialDelete { .. }
+        | Job::CredentialRotate { .. }
         | Job::DraftTest(_)
         | Job::CredentialTest(_)
         | Job::CredentialRevoke(_)
@@ -147,13 +167,49 @@ fn blocking(job: Job, ws: &Workspace, sink: &Sink) -> Result<Answer> {
     })
 }
 
+/// Writes answers for their owner alone; over a file that exists only when that was said.
+fn save_answers(ws: &Workspace, of: String, path: String, over: bool) -> Result<Answer> {
+    let expanded = expanded(&path);
+    if !over && expanded.exists() {
+        return Ok(Answer::AnswersThere { of, path });
+    }
+    ops::answers::save(ws, &of, &expanded)?;
+    Ok(Answer::AnswersSaved(expanded.display().to_string()))
+}
+
+/// No key or certificate is larger.
+const LARGEST_SECRET: u64 = 256 << 10;
+
+/// A secret out of a file: a key in PEM, the JSON file of a service account.
+fn secret_file(path: &str) -> Result<crate::model::Secret> {
+    let failed = |reason: String| {
+        crate::problem!(
+            Usage,
+            "wizard.credential.file",
+            path = crate::words::clean::line(path, 200),
+            reason = crate::words::clean::line(&reason, 200)
+        )
+    };
+    let mut text = zeroize::Zeroizing::new(String::new());
+    let file = std::fs::File::open(expanded(path)).map_err(|error| failed(error.to_string()))?;
+    std::io::Read::read_to_string(&mut std::io::Read::take(file, LARGEST_SECRET + 1), &mut text).map_err(|error| failed(error.to_string()))?;
+    if text.len() as u64 > LARGEST_SECRET {
+        return Err(failed(crate::t!("wizard.credential.file_large").to_owned()));
+    }
+    Ok(crate::model::Secret::new(text.as_str()))
+}
+
+fn expanded(path: &str) -> std::path::PathBuf {
+    match path.strip_prefix("~/") {
+        Some(rest) => directories::BaseDirs::new().map_or_else(|| path.into(), |dirs| dirs.home_dir().join(rest)),
+        None => std::path::PathBuf::from(path),
+    }
+}
+
 /// Writes a file that only its owner can read, and never over one that exists.
 fn export(ws: &Workspace, table: crate::model::Table, query: &crate::model::DataQuery, path: &str, sink: &Sink) -> Result<Answer> {
     use std::os::unix::fs::OpenOptionsExt as _;
-    let expanded = match path.strip_prefix("~/") {
-        Some(rest) => directories::BaseDirs::new().map_or_else(|| path.into(), |dirs| dirs.home_dir().join(rest)),
-        None => std::path::PathBuf::from(path),
-    };
+    let expanded = expanded(path);
     let failed = |error: std::io::Error| crate::problem!(Failed, "export.failed", path = crate::words::clean::line(path, 200), reason = error);
     let file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&expanded).map_err(failed)?;
     let format = if path.to_ascii_lowercase().ends_with(EXPORT_CSV) { data::ExportFormat::Csv } else { data::ExportFormat::Jsonl };

@@ -52,6 +52,40 @@ pub fn auth_kind(kind: crate::model::AuthKind) -> &'static str {
     }
 }
 
+/// What ends, for people.
+#[must_use]
+pub fn ending(word: &str) -> &'static str {
+    match word {
+        "access_token" => crate::t!("credentials.ending.access_token"),
+        "refresh_token" => crate::t!("credentials.ending.refresh_token"),
+        "certificate" => crate::t!("credentials.ending.certificate"),
+        "key" => crate::t!("credentials.ending.key"),
+        _ => crate::t!("credentials.ending.secret"),
+    }
+}
+
+/// What a way to authenticate is, in a sentence.
+#[must_use]
+pub fn auth_about(kind: crate::model::AuthKind) -> &'static str {
+    use crate::model::AuthKind;
+    match kind {
+        AuthKind::OAuth2Code => crate::t!("auth_about.oauth2_code"),
+        AuthKind::Device => crate::t!("auth_about.device"),
+        AuthKind::ClientCredentials => crate::t!("auth_about.client_credentials"),
+        AuthKind::JwtBearer => crate::t!("auth_about.jwt_bearer"),
+        AuthKind::SignedJwt => crate::t!("auth_about.signed_jwt"),
+        AuthKind::Password => crate::t!("auth_about.password"),
+        AuthKind::Login => crate::t!("auth_about.login"),
+        AuthKind::OAuth1 => crate::t!("auth_about.oauth1"),
+        AuthKind::AwsSigv4 => crate::t!("auth_about.aws_sigv4"),
+        AuthKind::ApiKey => crate::t!("auth_about.api_key"),
+        AuthKind::Bearer => crate::t!("auth_about.bearer"),
+        AuthKind::Basic => crate::t!("auth_about.basic"),
+        AuthKind::Mtls => crate::t!("auth_about.mtls"),
+        AuthKind::None => crate::t!("auth_about.none"),
+    }
+}
+
 #[must_use]
 pub fn resource_kind(kind: crate::model::ResourceKind) -> &'static str {
     use crate::model::ResourceKind;

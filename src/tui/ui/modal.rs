@@ -1,11 +1,12 @@
 //! The small layers: questions, problems, things to read.
 
 use super::form::draw_text;
+use super::terms;
 use super::text::{self, wrap};
 use super::theme::{Symbol, Tone, spinner};
 use super::view::line;
 use crate::model::Problem;
-use crate::tui::app::layers::{Confirm, Prompt, Reader, Scrolled};
+use crate::tui::app::layers::{Confirm, Page, Prompt, Reader, Scrolled};
 use crate::tui::app::state::State;
 use ratatui::Frame;
 use ratatui::layout::Rect;
@@ -52,7 +53,7 @@ pub fn confirm(frame: &mut Frame<'_>, area: Rect, confirm: &Confirm, state: &Sta
     let columns = usize::from(width).saturating_sub(4);
     let question = wrap(&text::clean(&confirm.question), columns);
     let consequence = wrap(&text::clean(&confirm.consequence), columns);
-    let lines = question.len() + consequence.len() + 2;
+    let lines = question.len() + consequence.len() + 2 + usize::from(confirm.with.is_some());
     let inner = boxed(frame, area, width, u16::try_from(lines).unwrap_or(u16::MAX), "", state);
     let mut y = inner.y;
     for part in &question {
@@ -61,6 +62,11 @@ pub fn confirm(frame: &mut Frame<'_>, area: Rect, confirm: &Confirm, state: &Sta
     }
     for part in &consequence {
         line(frame, inner, inner.x, y, part, theme.style(Tone::Plain));
+        y += 1;
+    }
+    if let Some((label, wanted, _)) = &confirm.with {
+        let shown = format!("[{}] {label}   {}", if *wanted { "x" } else { " " }, crate::t!("confirm.space"));
+        line(frame, inner, inner.x, y, &shown, theme.style(if *wanted { Tone::Strong } else { Tone::Plain }));
         y += 1;
     }
     y = (y + 1).min(inner.bottom().saturating_sub(1));
@@ -148,6 +154,18 @@ pub fn reader(frame: &mut Frame<'_>, area: Rect, reader: &Reader, state: &State)
         let y = inner.y + u16::try_from(i).unwrap_or(0);
         line(frame, inner, inner.x, y, term, theme.style(Tone::Dim));
         line(frame, inner, inner.x + indent, y, content, theme.style(Tone::Plain));
+    }
+}
+
+pub fn page(frame: &mut Frame<'_>, area: Rect, page: &Page, state: &State) {
+    let width = area.width.saturating_sub(2).max(1);
+    let lines = terms::height(&page.rows, width.saturating_sub(4));
+    let inner = boxed(frame, area, width, lines.min(area.height.saturating_sub(2)), &page.title, state);
+    terms::draw_from(frame, inner, page.scroll.top, &page.rows, &state.theme);
+    if usize::from(lines) > page.scroll.top + usize::from(inner.height) && inner.width > 8 {
+        let more = format!(" {} ", crate::t!("page.more"));
+        let x = inner.right().saturating_sub(u16::try_from(text::width(&more)).unwrap_or(0));
+        frame.buffer_mut().set_string(x, inner.bottom(), &more, state.theme.style(Tone::Dim));
     }
 }
 

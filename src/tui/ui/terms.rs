@@ -124,8 +124,17 @@ pub fn height(rows: &[Row], columns: u16) -> u16 {
 
 /// Draws as many lines as there is room for, from `top` on; returns the line below the last.
 pub fn draw(frame: &mut Frame<'_>, area: Rect, top: u16, rows: &[Row], theme: &Theme) -> u16 {
+    draw_lines(frame, area, top, lines(rows, area.width.into()), theme)
+}
+
+/// Draws what there is room for, without the first `skipped` lines.
+pub fn draw_from(frame: &mut Frame<'_>, area: Rect, skipped: usize, rows: &[Row], theme: &Theme) {
+    draw_lines(frame, area, area.y, lines(rows, area.width.into()).into_iter().skip(skipped), theme);
+}
+
+fn draw_lines(frame: &mut Frame<'_>, area: Rect, top: u16, lines: impl IntoIterator<Item = Line>, theme: &Theme) -> u16 {
     let mut y = top;
-    for Line { term, at, tone, text } in lines(rows, area.width.into()) {
+    for Line { term, at, tone, text } in lines {
         if y >= area.bottom() {
             break;
         }

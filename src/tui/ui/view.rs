@@ -1,6 +1,6 @@
 //! A whole frame: header, panes, body, footer, and the layers above them.
 
-use super::{chrome, help, modal, palette, qr, text, toast};
+use super::{chrome, help, modal, palette, qr, terms, text, toast};
 use crate::tui::app::layers::Layer;
 use crate::tui::app::state::area::Area;
 use crate::tui::app::state::{Hit, Pane, State};
@@ -61,6 +61,7 @@ fn draw_layer(frame: &mut Frame<'_>, area: Rect, body: Rect, layer: &Layer, stat
         Layer::Prompt(prompt) => modal::prompt(frame, area, prompt, state, top),
         Layer::Problem(problem) => modal::problem(frame, area, problem, state),
         Layer::Reader(reader) => modal::reader(frame, body, reader, state),
+        Layer::Page(page) => modal::page(frame, body, page, state),
         Layer::Qr(code) => qr::draw(frame, area, code, state),
     }
 }
@@ -71,6 +72,7 @@ pub fn lines_of_top(state: &State, columns: u16) -> usize {
     match state.layers.last() {
         Some(Layer::Help(_)) => help::lines(state).len(),
         Some(Layer::Reader(reader)) => modal::reader_lines(reader, usize::from(columns).saturating_sub(4)).len(),
+        Some(Layer::Page(page)) => terms::height(&page.rows, columns.saturating_sub(6)).into(),
         Some(Layer::Tasks(_)) => state.tasks.visible().count(),
         _ => 0,
     }

@@ -39,6 +39,8 @@ pub enum Kind {
     CredentialConsent,
     CredentialMend,
     CredentialTest,
+    /// One of what the vendor has is chosen.
+    CredentialChoose,
     CredentialSaved,
     Integration,
     Mapping,

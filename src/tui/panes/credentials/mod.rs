@@ -1,5 +1,6 @@
 //! Credentials: the ways into vendors' accounts, with how they stand; and drafts that were left half-way.
 
+pub mod pages;
 #[cfg(test)]
 mod tests;
 pub mod update;
@@ -20,7 +21,13 @@ pub const COMMANDS: &[Command] = &[
     command!("credential.renew", ["r"], HERE, update::on_credential, update::renew),
     command!("credential.add", ["a"], HERE, always, update::add),
     command!("credential.draft", ["n"], HERE, update::on_credential, update::draft_integration),
-    Command { quiet: true, ..command!("credential.rename", ["e"], HERE, update::on_credential, update::rename) },
+    command!("credential.rotate", ["o"], HERE, update::can_rotate, update::rotate),
+    command!("credential.calendar", ["c"], HERE, always, update::calendar),
+    command!("credential.scopes", ["s"], HERE, update::has_scopes, update::scopes),
+    command!("credential.tokens", ["v"], HERE, update::on_credential, update::tokens),
+    command!("credential.expiry", ["e"], HERE, update::on_credential, update::expiry),
+    Command { quiet: true, ..command!("credential.answers", ["w"], HERE, update::selected, update::answers) },
+    Command { quiet: true, ..command!("credential.rename", ["f2"], HERE, update::on_credential, update::rename) },
     command!("credential.used", ["u"], HERE, update::on_credential, update::used_by),
     Command { dangerous: true, ..command!("credential.delete", ["d"], HERE, update::selected, update::delete) },
     Command { dangerous: true, quiet: true, ..command!("credential.revoke", ["x"], HERE, update::on_credential, update::revoke) },
@@ -98,6 +105,8 @@ pub struct State {
     drafting: bool,
     /// The credential that a prompt is about, by id.
     asked: String,
+    /// Its secret that the prompt is about.
+    asked_secret: String,
 }
 
 impl State {

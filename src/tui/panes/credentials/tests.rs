@@ -2,6 +2,10 @@
 
 use crate::model::{Credential, CredentialDraft, CredentialStatus, Integration, Problem, ProblemKind, TestOutcome, Time};
 use crate::ops::connectors::{AuthRow, ConnectorRow};
+use crate::ops::credentials::CalendarRow;
+use crate::ops::scopes::{BrokenField, ScopeReport, ScopeRow};
+use crate::ops::token_view::{Claim, TokenView};
+use crate::ops::vault::{Recipient, VaultStatus};
 use crate::tui::app::effect::{Effect, Job};
 use crate::tui::app::layers::Layer;
 use crate::tui::app::msg::Answer;
@@ -184,9 +188,9 @@ fn deleting_names_it_and_is_refused_while_something_uses_it() {
     harness.keys("d");
     assert!(harness.screen().contains("Delete the credential “Okta”?"));
     harness.keys("<enter>");
-    assert!(!asked(&harness, |job| matches!(job, Job::CredentialDelete(_))), "Cancel is what enter does");
+    assert!(!asked(&harness, |job| matches!(job, Job::CredentialDelete { .. })), "Cancel is what enter does");
     harness.keys("d<tab><enter>");
-    assert!(asked(&harness, |job| *job == Job::CredentialDelete("cred_4".to_owned())));
+    assert!(asked(&harness, |job| *job == Job::CredentialDelete { name: "cred_4".to_owned(), revoke: false }));
     harness.keys("x");
     assert!(harness.screen().contains("Revoke the tokens of “Okta”"));
 }
@@ -194,7 +198,7 @@ fn deleting_names_it_and_is_refused_while_something_uses_it() {
 #[test]
 fn renaming_refuses_a_name_that_is_taken_at_the_field() {
     let mut harness = on(2, (80, 24), &[]);
-    harness.keys("e<ctrl-u>Okta<enter>");
+    harness.keys("<f2><ctrl-u>Okta<enter>");
     assert!(harness.screen().contains("There is another credential named “Okta”"));
     harness.keys("<ctrl-u>Icertis test<enter>");
     assert!(asked(&harness, |job| matches!(job, Job::CredentialRename { name, to } if name == "cred_2" && to == "Icertis test")));
@@ -208,7 +212,7 @@ fn the_selection_stays_and_what_was_saved_is_selected() {
     harness.answer(|job| matches!(job, Job::LoadCredentials), rows(now));
     assert_eq!(harness.state.panes.credentials.credential().map(|credential| credential.id.as_str()), Some("cred_2"));
     let saved = credential("cred_4", "Okta", "okta", "api_key", CredentialStatus::Valid, now);
-    harness.keys("et<enter>");
+    harness.keys("<f2>t<enter>");
     harness.answer(|job| matches!(job, Job::CredentialRename { .. }), Answer::CredentialSaved(saved));
     harness.answer(|job| matches!(job, Job::LoadCredentials), rows(now));
     assert_eq!(harness.state.panes.credentials.credential().map(|credential| credential.id.as_str()), Some("cred_4"));
@@ -244,4 +248,138 @@ fn screens() {
         empty.answer(|job| matches!(job, Job::LoadCredentials), Answer::Credentials { credentials: Vec::new(), drafts: Vec::new() });
         insta::assert_snapshot!(format!("empty_{columns}x{rows}"), empty.screen());
     }
+}
+
+fn calendar(now: Time) -> Vec<CalendarRow> {
+    let row = |name: &str, what: &str, days: i64, automatic: bool, used_by: &[&str]| CalendarRow {
+        credential: format!("cred_{name}"),
+        name: name.to_owned(),
+        connector: "icertis".to_owned(),
+        what: what.to_owned(),
+        at: now + SignedDuration::from_hours(24 * days),
+        known_from: if what == "secret" { "typed".to_owned() } else { "vendor".to_owned() },
+        automatic,
+        used_by: used_by.iter().map(|name| (*name).to_owned()).collect(),
+    };
+    vec![
+        row("Zendesk", "secret", -3, false, &["Zendesk agents"]),
+        row("Clickwrap prod", "access_token", 0, true, &[]),
+        row("Icertis dev", "secret", 6, false, &["Icertis people", "Icertis vendors"]),
+        row("Contractbook", "refresh_token", 20, false, &[]),
+        row("Okta \u{1b}[31m", "certificate", 80, false, &["Okta"]),
+    ]
+}
+
+fn scope_report() -> ScopeReport {
+    let row = |scope: &str, meaning: &str, asked: bool, granted: bool, needed: &[&str]| ScopeRow {
+        scope: scope.to_owned(),
+        meaning: meaning.to_owned(),
+        asked,
+        granted,
+        needed_by: needed.iter().map(|name| (*name).to_owned()).collect(),
+    };
+    ScopeReport {
+        said: true,
+        rows: vec![
+            row("users:read", "Reads users.", true, true, &["Icertis people"]),
+            row("users:read.email", "Reads their addresses.", true, false, &["Icertis people"]),
+            row("admin", "Everything.", false, true, &[]),
+            row("offline_access", "", true, true, &[]),
+        ],
+        broken: vec![BrokenField {
+            integration: "Icertis people".to_owned(),
+            field: "profile.email".to_owned(),
+            scope: "users:read.email".to_owned(),
+        }],
+    }
+}
+
+fn token(now: Time) -> TokenView {
+    let claim = |name: &str, value: &str, meaning: &str| Claim { name: name.to_owned(), value: value.to_owned(), meaning: meaning.to_owned() };
+    TokenView {
+        what: "access_token".to_owned(),
+        opaque: false,
+        algorithm: Some("RS256".to_owned()),
+        claims: vec![
+            claim("iss", "https://login.microsoftonline.com/9188040d/v2.0", "who issued it"),
+            claim("aud", "api://icm", "whom it is for"),
+            claim("scp", "icm.read \u{1b}]0;owned\u{7}", "what it allows"),
+        ],
+        issued: Some(now - SignedDuration::from_mins(20)),
+        expires: Some(now + SignedDuration::from_mins(41)),
+        findings: vec![Problem::new(
+            ProblemKind::PersonMustAct,
+            "The token was issued by another issuer",
+            "It says v2.0, and Icertis wants version 1.",
+            "Set requestedAccessTokenVersion to 1.",
+        )],
+    }
+}
+
+#[test]
+fn pages_of_ends_scopes_and_tokens() {
+    for size in [(40, 12), (80, 24), (160, 50)] {
+        let mut harness = on(2, size, &[]);
+        let now = harness.now;
+        harness.keys("c");
+        harness.answer(|job| *job == Job::LoadCalendar, Answer::Calendar(calendar(now)));
+        insta::assert_snapshot!(format!("calendar_{}x{}", size.0, size.1), harness.screen());
+        harness.keys("<esc>s");
+        harness.answer(|job| matches!(job, Job::LoadScopes(_)), Answer::Scopes { credential: "cred_2".to_owned(), report: scope_report() });
+        insta::assert_snapshot!(format!("scope_report_{}x{}", size.0, size.1), harness.screen());
+        harness.keys("<esc>v");
+        harness.answer(|job| matches!(job, Job::LoadTokens(_)), Answer::Tokens { credential: "cred_2".to_owned(), tokens: vec![token(now)] });
+        let screen = harness.screen();
+        assert!(screen.lines().all(crate::words::clean::is_clean), "{screen}");
+        insta::assert_snapshot!(format!("tokens_{}x{}", size.0, size.1), screen);
+        harness.keys("jjjjjjjjjjjjjjjjjjjjjjjjjjjjjjjjjjjj");
+        let _ = harness.screen();
+        harness.keys("<esc>");
+        assert!(harness.state.layers.is_empty());
+    }
+}
+
+#[test]
+fn the_end_of_a_secret_is_typed_as_a_day_or_a_number_of_days() {
+    let mut harness = on(2, (80, 24), &[]);
+    harness.keys("e<ctrl-u>soon<enter>");
+    assert!(harness.screen().contains("That is no day"));
+    harness.keys("<ctrl-u>90d<enter>");
+    let at = harness.now + SignedDuration::from_hours(24 * 90);
+    assert!(asked(&harness, |job| *job == Job::CredentialExpiry { name: "cred_2".to_owned(), at: Some(at) }));
+}
+
+#[test]
+fn deleting_can_revoke_first() {
+    let mut harness = on(4, (80, 24), &[]);
+    harness.keys("d");
+    assert!(harness.screen().contains("[ ] revoke its tokens at the vendor first"));
+    harness.keys("<space><tab><enter>");
+    assert!(asked(&harness, |job| *job == Job::CredentialDelete { name: "cred_4".to_owned(), revoke: true }));
+}
+
+#[test]
+fn the_vault_is_shown_and_locked_by_name() {
+    let mut harness = on(2, (80, 24), &[]);
+    harness.keys("<f10>");
+    let recipient =
+        |kind: &str, name: &str, public: Option<&str>| Recipient { kind: kind.to_owned(), name: name.to_owned(), public: public.map(str::to_owned) };
+    let status = VaultStatus {
+        exists: true,
+        unlocked: true,
+        unlocked_until: Some(harness.now + SignedDuration::from_mins(12)),
+        protection: Some("passphrase".to_owned()),
+        asks: Some("passphrase".to_owned()),
+        key_file: None,
+        recipients: vec![
+            recipient("passphrase", "passphrase", None),
+            recipient("ssh", "ada", Some("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ8yQm ada@admin01")),
+        ],
+        secrets: 14,
+    };
+    harness.answer(|job| *job == Job::VaultStatus, Answer::Vault(status));
+    insta::assert_snapshot!("vault_80x24", harness.screen());
+    harness.keys("<esc>:lock");
+    harness.keys("<enter>");
+    assert!(asked(&harness, |job| *job == Job::VaultLock));
 }

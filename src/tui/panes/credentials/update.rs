@@ -1,8 +1,8 @@
 //! How the credentials pane changes.
 
-use super::Row;
-use crate::model::{Credential, Integration, IntegrationState};
-use crate::tui::app::effect::{Effect, Effects, Job};
+use super::{Row, pages};
+use crate::model::{Credential, Integration, IntegrationState, Secret};
+use crate::tui::app::effect::{Effect, Effects, Job, Masked};
 use crate::tui::app::layers::{Confirm, Layer, Line, Prompt, Reader, Scrolled};
 use crate::tui::app::msg::Answer;
 use crate::tui::app::navigate::go;
@@ -86,6 +86,47 @@ pub fn answer(state: &mut State, answer: &Answer) -> Effects {
                 state.toast(Tone::Notice, crate::t!("credentials.not_revoked", name = name));
             }
             reload(state)
+        }
+        Answer::Rotated { name, outcome } => {
+            let rotated = known(state, name).map_or_else(|| name.clone(), |credential| credential.name.clone());
+            let name = text::clean(&rotated);
+            if outcome.ok {
+                state.toast(Tone::Good, crate::t!("credentials.rotate.done", name = name));
+            } else {
+                state.toast(Tone::Bad, crate::t!("credentials.rotate.kept", name = name));
+                if let Some(problem) = &outcome.problem {
+                    state.show(problem.clone());
+                }
+            }
+            reload(state)
+        }
+        Answer::Calendar(rows) => {
+            let layer = pages::calendar(rows, state);
+            state.push(layer)
+        }
+        Answer::Scopes { credential, report } => {
+            let name = known(state, credential).map_or_else(|| credential.clone(), |credential| credential.name.clone());
+            let layer = pages::scopes(&name, report, state);
+            state.push(layer)
+        }
+        Answer::Tokens { credential, tokens } => {
+            let name = known(state, credential).map_or_else(|| credential.clone(), |credential| credential.name.clone());
+            let layer = pages::tokens(&name, tokens, state);
+            state.push(layer)
+        }
+        Answer::AnswersSaved(path) => {
+            state.toast(Tone::Good, crate::t!("answers.ask.saved", path = text::clean(path)));
+            Vec::new()
+        }
+        Answer::AnswersThere { of, path } => {
+            let over = Job::SaveAnswers { of: of.clone(), path: path.clone(), over: true };
+            let layer = Confirm::task(
+                crate::t!("answers.there.question", path = text::clean(path)),
+                crate::t!("answers.there.consequence").to_owned(),
+                crate::t!("answers.there.verb"),
+                write("credential.answers", over),
+            );
+            state.push(layer)
         }
         Answer::DraftSaved | Answer::DraftDiscarded if state.wizard().is_none() => reload(state),
         Answer::IntegrationChanged(integration) if std::mem::take(&mut state.panes.credentials.drafting) => {
@@ -240,6 +281,126 @@ pub fn draft_from(state: &mut State, credential: &Credential) -> Effects {
     state.start(write("credential.draft", Job::IntegrationNew { name, credential: Some(credential.id.clone()) }))
 }
 
+/// Trying a new secret beside the old one is not offered before it can be done.
+const ROTATES: bool = false;
+
+pub fn can_rotate(state: &State) -> bool {
+    ROTATES && state.panes.credentials.credential().is_some_and(|credential| !credential.secrets.is_empty())
+}
+
+pub fn has_scopes(state: &State) -> bool {
+    state.panes.credentials.credential().is_some_and(|credential| !credential.scopes.is_empty() || !credential.granted.is_empty())
+}
+
+/// What ends when, of all credentials.
+pub fn calendar(state: &mut State) -> Effects {
+    state.start(read("credential.calendar", Job::LoadCalendar))
+}
+
+pub fn scopes(state: &mut State) -> Effects {
+    let Some(credential) = chosen(state) else { return Vec::new() };
+    state.start(read("credential.scopes", Job::LoadScopes(credential.id)))
+}
+
+pub fn tokens(state: &mut State) -> Effects {
+    let Some(credential) = chosen(state) else { return Vec::new() };
+    state.start(read("credential.tokens", Job::LoadTokens(credential.id)))
+}
+
+/// Asks when the secret ends.
+pub fn expiry(state: &mut State) -> Effects {
+    let Some(credential) = chosen(state) else { return Vec::new() };
+    state.panes.credentials.asked.clone_from(&credential.id);
+    let now = credential.secret_expires.map(|at| at.to_zoned(jiff::tz::TimeZone::UTC).strftime("%Y-%m-%d").to_string());
+    state.push(Layer::Prompt(Prompt {
+        title: crate::t!("credentials.expiry.title", name = text::clean(&credential.name)),
+        help: crate::t!("credentials.expiry.help").to_owned(),
+        field: Field::new(now.as_deref().unwrap_or_default()),
+        error: None,
+        then: |state, typed| {
+            let at = pages::day(typed, state.now).ok_or_else(|| crate::t!("credentials.expiry.wrong").to_owned())?;
+            let name = state.panes.credentials.asked.clone();
+            Ok(state.start(write("credential.expiry", Job::CredentialExpiry { name, at })))
+        },
+    }))
+}
+
+/// Asks which secret, where there are several, and for its new value.
+pub fn rotate(state: &mut State) -> Effects {
+    let Some(credential) = chosen(state) else { return Vec::new() };
+    state.panes.credentials.asked.clone_from(&credential.id);
+    if let [only] = &credential.secrets[..] {
+        state.panes.credentials.asked_secret.clone_from(only);
+        return ask_new_secret(state);
+    }
+    let keys = credential.secrets.join(", ");
+    state.push(Layer::Prompt(Prompt {
+        title: crate::t!("credentials.rotate.which", name = text::clean(&credential.name)),
+        help: crate::t!("credentials.rotate.which_help", keys = text::clean(&keys)),
+        field: Field::new(&credential.secrets[0]),
+        error: None,
+        then: |state, typed| {
+            let known = chosen(state).is_some_and(|credential| credential.secrets.iter().any(|key| key == typed));
+            if !known {
+                return Err(crate::t!("credentials.rotate.unknown").to_owned());
+            }
+            typed.clone_into(&mut state.panes.credentials.asked_secret);
+            Ok(ask_new_secret(state))
+        },
+    }))
+}
+
+fn ask_new_secret(state: &mut State) -> Effects {
+    let key = text::clean(&state.panes.credentials.asked_secret);
+    state.push(Layer::Prompt(Prompt {
+        title: crate::t!("credentials.rotate.title", key = key),
+        help: crate::t!("credentials.rotate.help").to_owned(),
+        field: Field::secret(),
+        error: None,
+        then: |state, typed| {
+            if typed.is_empty() {
+                return Err(crate::t!("credentials.rotate.empty").to_owned());
+            }
+            let pane = &state.panes.credentials;
+            let (name, key) = (pane.asked.clone(), pane.asked_secret.clone());
+            let title = crate::t!("credentials.rotate.task", key = text::clean(&key));
+            let value = Masked(Secret::new(typed));
+            Ok(state.start(watched("credential.rotate", title, NETWORK, Job::CredentialRotate { name, key, value })))
+        },
+    }))
+}
+
+/// Asks where the answers go.
+pub fn answers(state: &mut State) -> Effects {
+    let Some((id, name)) = state.panes.credentials.list.selected().map(|row| (row.id(), row.name().to_owned())) else { return Vec::new() };
+    ask_for_answers(state, &id, &name)
+}
+
+/// Asks for the path of the answers of a draft or credential.
+pub fn ask_for_answers(state: &mut State, id: &str, name: &str) -> Effects {
+    state.panes.credentials.asked = id.to_owned();
+    let layer = answers_prompt(name);
+    state.push(layer)
+}
+
+fn answers_prompt(name: &str) -> Layer {
+    let file: String = name.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' }).collect();
+    let file = format!("{}.answers.toml", file.trim_matches('-'));
+    Layer::Prompt(Prompt {
+        title: crate::t!("answers.ask.title", name = text::clean(name)),
+        help: crate::t!("answers.ask.help").to_owned(),
+        field: Field::new(&file),
+        error: None,
+        then: |state, path| {
+            if path.is_empty() {
+                return Err(crate::t!("answers.ask.empty").to_owned());
+            }
+            let of = state.panes.credentials.asked.clone();
+            Ok(state.start(write("credential.answers", Job::SaveAnswers { of, path: path.to_owned(), over: false })))
+        },
+    })
+}
+
 pub fn rename(state: &mut State) -> Effects {
     let Some(credential) = chosen(state) else { return Vec::new() };
     state.panes.credentials.asked.clone_from(&credential.id);
@@ -314,9 +475,11 @@ pub fn delete(state: &mut State) -> Effects {
                 crate::t!("credentials.delete.question", name = name),
                 crate::t!("credentials.delete.consequence").to_owned(),
                 crate::t!("credentials.delete.verb"),
-                write("credential.delete", Job::CredentialDelete(credential.id)),
+                write("credential.delete", Job::CredentialDelete { name: credential.id.clone(), revoke: false }),
             );
-            state.push(layer)
+            let title = crate::t!("credentials.deleting", name = name);
+            let both = watched("credential.delete", title, NETWORK, Job::CredentialDelete { name: credential.id, revoke: true });
+            state.push(Confirm::with(layer, crate::t!("credentials.delete.revoke"), both))
         }
         None => Vec::new(),
     }

@@ -1,5 +1,5 @@
 use crate::model::{Integration, IntegrationState, Problem, ProblemKind, Progress, Run, RunState};
-use crate::ops::overview::IntegrationRow;
+use crate::ops::overview::{IntegrationRow, Overview};
 use crate::tui::app::effect::Job;
 use crate::tui::app::layers::Layer;
 use crate::tui::app::msg::{Answer, Msg, TaskEvent};
@@ -37,7 +37,7 @@ fn rows() -> Vec<IntegrationRow> {
 fn opened(columns: u16, rows_: u16) -> Harness {
     let mut harness = Harness::new(columns, rows_);
     harness.keys("4");
-    harness.answer(|job| *job == Job::LoadIntegrations, Answer::Integrations(rows()));
+    harness.answer(|job| *job == Job::LoadOverview, Answer::Overview(Overview { integrations: rows(), ..Overview::default() }));
     let credentials = vec![fixture::credential("cred_1", "Clickwrap prod")];
     harness.answer(|job| *job == Job::LoadCredentials, Answer::Credentials { credentials, drafts: Vec::new() });
     found(&mut harness, "int_1");
@@ -144,7 +144,7 @@ fn an_empty_pane_says_what_to_do() {
     let mut harness = Harness::new(80, 24);
     harness.state.pane = Pane::Integrations;
     harness.keys("4");
-    harness.answer(|job| *job == Job::LoadIntegrations, Answer::Integrations(Vec::new()));
+    harness.answer(|job| *job == Job::LoadOverview, Answer::Overview(Overview::default()));
     assert!(harness.screen().contains("connect a vendor first"), "{}", harness.screen());
     harness.answer(
         |job| *job == Job::LoadCredentials,

@@ -5,17 +5,16 @@ use crate::ops::overview::IntegrationRow;
 use crate::tui::app::effect::{Effects, Job};
 use crate::tui::app::layers::{Confirm, Layer, Prompt};
 use crate::tui::app::msg::Answer;
-use crate::tui::app::state::State;
+use crate::tui::app::state::{Pane, State};
 use crate::tui::app::tasks::{LONG, read, watched, write};
 use crate::tui::ui::field::Field;
 use crate::tui::ui::list::Listed as _;
 use crate::tui::ui::theme::Tone;
 use crate::tui::wizard::{self, draft, words};
 
-/// Reads what it shows.
+/// Reads what it shows; the integrations themselves come with the overview, which is read whenever a pane is.
 pub fn load(state: &mut State) -> Effects {
-    let mut effects = state.start(read("read.integrations", Job::LoadIntegrations));
-    effects.extend(state.start(read("read.credentials", Job::LoadCredentials)));
+    let mut effects = state.start(read("read.credentials", Job::LoadCredentials));
     if state.panes.integrations.connectors.is_empty() {
         effects.extend(state.start(read("read.connectors", Job::LoadConnectors)));
     }
@@ -36,14 +35,14 @@ pub fn moved(state: &mut State) -> Effects {
 pub fn answer(state: &mut State, answer: &Answer) -> Effects {
     let pane = &mut state.panes.integrations;
     match answer {
-        Answer::Integrations(rows) => {
-            pane.list.set(rows.clone());
+        Answer::Overview(overview) => {
+            pane.list.set(overview.integrations.clone());
             if let Some(id) = pane.wanted.take() {
                 pane.list.select(&id);
             }
             // What is wrong may depend on more than the integration itself: it is asked again.
             pane.findings = pane.findings.take().filter(|(id, _)| pane.list.selected().is_some_and(|row| row.integration.id == *id));
-            match pane.list.selected().map(|row| row.integration.clone()) {
+            match pane.list.selected().map(|row| row.integration.clone()).filter(|_| state.pane == Pane::Integrations) {
                 Some(integration) => state.start(draft::check(&integration)),
                 None => Vec::new(),
             }

@@ -150,7 +150,9 @@ fn draw_expiring(frame: &mut Frame<'_>, area: Rect, top: u16, overview: &Overvie
     }
     let first = heading(frame, area, top, crate::t!("overview.expiring"), state);
     for (y, expiry) in (first..area.bottom()).zip(&overview.expiring) {
-        let shown = format!("{} {}  {}", state.theme.symbol(Symbol::Notice), text::clean(&expiry.name), when::relative(expiry.at, state.now));
+        let what = labels::ending(&expiry.what);
+        let when = when::relative(expiry.at, state.now);
+        let shown = format!("{} {}  {what} {when}", state.theme.symbol(Symbol::Notice), text::clean(&expiry.name));
         line(frame, area, area.x + 2, y, &shown, state.theme.style(Tone::Notice));
     }
 }

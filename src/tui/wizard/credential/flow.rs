@@ -1,7 +1,12 @@
 //! The machine once its draft is there: steps, what is being entered, consent, test.
 
+mod choosing;
 mod events;
+pub mod guide;
+pub mod secret;
 
+use self::choosing::Choosing;
+use self::secret::{Meant, meant, parted};
 use super::consent::{self, Consent, Waiting};
 use super::outcome::Test;
 use super::steps::{self, Step};
@@ -10,7 +15,7 @@ use crate::ops::connectors::{check_input, tidy_input};
 use crate::ops::consent::Route;
 use crate::tui::app::effect::{Effect, Job, Masked};
 use crate::tui::app::key::{Code, Key};
-use crate::tui::app::layers::{Confirm, Layer, Line, Reader, Scrolled};
+use crate::tui::app::layers::{Confirm, Layer, Scrolled};
 use crate::tui::app::msg::Answer;
 use crate::tui::app::state::Pane;
 use crate::tui::app::tasks::{LONG, NETWORK, watched, write};
@@ -51,6 +56,8 @@ pub struct Flow {
     quietly: bool,
     pub test: Test,
     pub addresses: Option<Form>,
+    /// A question that the vendor's answer made possible.
+    pub choosing: Option<Choosing>,
     /// Writes under way; a test waits for them.
     pending: usize,
     after: Option<After>,
@@ -94,6 +101,8 @@ pub struct Typed {
     pub insisted: bool,
     /// A secret that is still on its way to the vault, as it was typed.
     refilled: bool,
+    /// What looks like a reference is the secret itself.
+    pub literal: bool,
 }
 
 impl Flow {
@@ -113,6 +122,7 @@ impl Flow {
             quietly: false,
             test: Test::Untested,
             addresses: None,
+            choosing: None,
             pending: 0,
             after: None,
             unsaved_since: None,
@@ -245,7 +255,7 @@ impl Flow {
     fn typed(&self, field: Field) -> Entry {
         let finding = self.check(&field);
         let refilled = field.secret && !field.is_empty();
-        Entry::Text(Box::new(Typed { field, finding, insisted: false, refilled }))
+        Entry::Text(Box::new(Typed { field, finding, insisted: false, refilled, literal: false }))
     }
 
     /// What is wrong with what stands in the field.
@@ -253,10 +263,11 @@ impl Flow {
         match self.step() {
             Step::Input(_) => {
                 let input = self.asked()?;
-                if input.secret && field.is_empty() && self.draft.secrets.contains(&input.key) {
+                let kept = self.draft.secrets.contains(&input.key) || self.draft.references.contains_key(&input.key);
+                if input.secret && (field.is_empty() && kept || meant(field.text()) != Meant::Value) {
                     return None;
                 }
-                check_input(input, &tidy_input(input, field.text()))
+                check_input(input, &tidy_input(input, &parted(field.text())))
             }
             Step::Name if field.text().trim().is_empty() => Some(Finding {
                 severity: Severity::Error,
@@ -291,14 +302,15 @@ impl Flow {
             }
             Step::Input(key) => {
                 let Some(input) = self.input(&key).cloned() else { return Vec::new() };
+                let meant = typed.meant();
                 let value = zeroize::Zeroizing::new(tidy_input(&input, &value));
                 if input.secret {
                     if !secrets || value.is_empty() {
                         return Vec::new();
                     }
-                    return self.seal(&key, &value);
+                    return self.take_secret(&key, &value, meant);
                 }
-                self.set(&key, &value);
+                self.set(&key, &parted(&value));
                 Vec::new()
             }
             _ => Vec::new(),
@@ -308,6 +320,7 @@ impl Flow {
     fn seal(&mut self, key: &str, value: &str) -> Vec<Request> {
         let secret = Secret::new(value);
         self.lengths.insert(key.to_owned(), secret.chars());
+        self.draft.references.shift_remove(key);
         if !self.draft.secrets.iter().any(|known| known == key) {
             self.draft.secrets.push(key.to_owned());
         }
@@ -352,6 +365,13 @@ impl Flow {
         self.findings.clear();
     }
 
+    /// Keeps what stands in the field, unless it is a secret that is still being typed.
+    pub fn save_now(&mut self) -> Vec<Request> {
+        let mut requests = self.commit(false);
+        requests.push(self.save());
+        requests
+    }
+
     fn write(&mut self, job: Job) -> Request {
         self.pending += 1;
         Request::Start(write(SAVE, job))
@@ -375,6 +395,7 @@ impl Flow {
             requests.push(Request::Stop(TEST.to_owned()));
         }
         self.after = None;
+        self.choosing = None;
         self.at = place.min(self.steps.len() - 1);
         self.enter();
         requests.push(self.save());
@@ -388,6 +409,9 @@ impl Flow {
             && typed.finding.as_ref().is_some_and(|finding| finding.severity == Severity::Error)
         {
             typed.insisted = true;
+            return Vec::new();
+        }
+        if self.breaks_line() {
             return Vec::new();
         }
         if let Entry::Choice { cursor } = self.entry {
@@ -439,7 +463,8 @@ impl Flow {
                     self.test = Test::Untested;
                     return Vec::new();
                 }
-                self.begin_test()
+                let asks = steps::method(&self.connector, &self.draft).is_some_and(|method| !method.discover.is_empty());
+                if asks { self.look_up() } else { self.begin_test() }
             }
             _ => Vec::new(),
         }
@@ -589,6 +614,7 @@ impl Flow {
                     "token_url" => crate::t!("wizard.credential.address.token_url"),
                     "refresh_url" => crate::t!("wizard.credential.address.refresh_url"),
                     "revoke_url" => crate::t!("wizard.credential.address.revoke_url"),
+                    "device_url" => crate::t!("wizard.credential.address.device_url"),
                     _ => crate::t!("wizard.credential.address.redirect_uri"),
                 };
                 let mut help = self.input(key).map_or_else(String::new, |input| format!("{} ", text::clean(&input.help)));
@@ -615,42 +641,26 @@ impl Flow {
         vec![self.save()]
     }
 
-    /// What a person reads to get what the step asks for, in full.
-    fn guide(&self) -> Layer {
-        let line = |term: &str, text: String| Line { term: term.to_owned(), text };
-        let mut lines = Vec::new();
-        if let Some(input) = self.asked() {
-            lines.push(line(&text::clean(&input.label), text::clean(&input.help)));
-        }
-        if let Some(method) = self.method() {
-            for (i, step) in method.setup.iter().enumerate() {
-                lines.push(line(&format!("{}", i + 1), text::clean(step)));
+    /// Key of the method that is chosen, or looked at while choosing.
+    fn method_key(&self) -> String {
+        match (&self.entry, self.step()) {
+            (Entry::Choice { cursor }, Step::Method) => {
+                self.connector.auth.get_index(*cursor).map_or_else(|| self.draft.method.clone(), |(key, _)| key.clone())
             }
+            _ => self.draft.method.clone(),
         }
-        if let Some(redirect) = self.redirect() {
-            lines.push(line(crate::t!("wizard.consent.redirect"), redirect));
-        }
-        for note in &self.connector.notes {
-            lines.push(line(crate::t!("wizard.credential.note"), text::clean(note)));
-        }
-        if let Some(page) = self.page() {
-            lines.push(line(crate::t!("wizard.credential.page"), text::clean(page)));
-        }
-        Layer::Reader(Reader {
-            title: crate::t!("wizard.credential.guide", connector = text::clean(&self.connector.name)),
-            lines,
-            scroll: Scrolled::default(),
-        })
+    }
+
+    fn redirect_uri(&self) -> Option<crate::ops::credentials::RedirectUri> {
+        let mut draft = self.draft.clone();
+        draft.method = self.method_key();
+        crate::ops::credentials::redirect_uri(&self.connector, &draft)
     }
 
     /// What has to be registered as redirect URI before anybody can consent.
     #[must_use]
     pub fn redirect(&self) -> Option<String> {
-        let mut draft = self.draft.clone();
-        if let (Entry::Choice { cursor }, Step::Method) = (&self.entry, self.step()) {
-            self.connector.auth.get_index(*cursor)?.0.clone_into(&mut draft.method);
-        }
-        let redirect = crate::ops::credentials::redirect_uri(&self.connector, &draft)?;
+        let redirect = self.redirect_uri()?;
         let uri = text::clean(&redirect.uri);
         Some(if redirect.any_port { crate::t!("wizard.credential.any_port", uri = uri) } else { uri })
     }
@@ -670,7 +680,7 @@ impl Flow {
     /// Whether letters are being typed.
     #[must_use]
     pub fn typing(&self) -> bool {
-        if self.addresses.is_some() {
+        if self.addresses.is_some() || self.choosing.is_some() {
             return true;
         }
         match &self.entry {

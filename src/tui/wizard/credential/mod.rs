@@ -19,6 +19,7 @@ use crate::tui::app::msg::Answer;
 use crate::tui::app::state::State;
 use crate::tui::app::tasks::read;
 use consent::{Consent, Waiting};
+use flow::secret::{Meant, meant};
 use flow::{Entry, Flow};
 use steps::Step;
 
@@ -29,6 +30,7 @@ const TYPING: Scope = Scope::Layer(LayerKind::Wizard(Kind::Credential));
 const CONSENT: Scope = Scope::Layer(LayerKind::Wizard(Kind::CredentialConsent));
 const MEND: Scope = Scope::Layer(LayerKind::Wizard(Kind::CredentialMend));
 const TEST: Scope = Scope::Layer(LayerKind::Wizard(Kind::CredentialTest));
+const CHOOSE: Scope = Scope::Layer(LayerKind::Wizard(Kind::CredentialChoose));
 const SAVED: Scope = Scope::Layer(LayerKind::Wizard(Kind::CredentialSaved));
 
 /// A command that the machine carries out.
@@ -44,9 +46,11 @@ pub const COMMANDS: &[Command] = &[
     own!("wizard.credential.toggle", ["space"], TYPING, choosing_scopes),
     own!("wizard.credential.scope", ["a"], TYPING, choosing_scopes),
     own!("wizard.credential.reveal", ["ctrl-r"], TYPING, secret),
+    own!("wizard.credential.literal", ["ctrl-t"], TYPING, reference),
     own!("wizard.credential.guide", ["ctrl-g"], TYPING, ready),
     own!("wizard.credential.page", ["ctrl-o"], TYPING, has_page),
     own!("wizard.credential.keep", ["ctrl-s"], TYPING, ready),
+    command!("wizard.credential.answers", ["ctrl-x"], TYPING, ready, save_answers),
     own!("wizard.credential.addresses", ["ctrl-d"], TYPING, has_addresses),
     Command { quiet: true, ..command!("wizard.credential.help", ["f1"], TYPING, always, global::help) },
     own!("wizard.consent.enter", ["enter"], CONSENT, can_enter),
@@ -76,7 +80,10 @@ pub const COMMANDS: &[Command] = &[
     own!("wizard.test.back", ["esc", "shift-tab"], TEST, always),
     own!("wizard.test.keep", ["ctrl-s"], TEST, always),
     own!("wizard.test.addresses", ["ctrl-d"], TEST, has_addresses),
+    command!("wizard.test.answers", ["ctrl-x"], TEST, always, save_answers),
     Command { quiet: true, ..command!("wizard.test.help", ["f1"], TEST, always, global::help) },
+    own!("wizard.choose.pick", ["enter"], CHOOSE, always),
+    own!("wizard.choose.back", ["esc"], CHOOSE, always),
     command!("wizard.saved.draft", ["enter", "n"], SAVED, always, draft_integration),
     own!("wizard.saved.close", ["esc", "q"], SAVED, always),
     Command { quiet: true, ..command!("wizard.saved.help", ["f1"], SAVED, always, global::help) },
@@ -113,6 +120,23 @@ fn choosing_scopes(state: &State) -> bool {
 
 fn secret(state: &State) -> bool {
     holds(state, |flow| flow.addresses.is_none() && matches!(&flow.entry, Entry::Text(typed) if typed.field.secret))
+}
+
+fn reference(state: &State) -> bool {
+    holds(state, |flow| {
+        flow.addresses.is_none() && matches!(&flow.entry, Entry::Text(typed) if typed.field.secret && meant(typed.field.text()) != Meant::Value)
+    })
+}
+
+/// What was answered so far, as a file. What stands in the field is saved first.
+fn save_answers(state: &mut State) -> Effects {
+    let Some((id, name)) = flow(state).map(|flow| (flow.draft.id.clone(), flow.draft.name.clone())) else { return Vec::new() };
+    let mut effects = super::with_top(state, |wizard| match wizard {
+        Wizard::Credential(machine) => machine.flow.as_mut().map(|flow| flow.save_now()).unwrap_or_default(),
+        _ => Vec::new(),
+    });
+    effects.extend(crate::tui::panes::credentials::update::ask_for_answers(state, &id, &name));
+    effects
 }
 
 fn has_page(state: &State) -> bool {
@@ -215,6 +239,7 @@ impl Machine {
         match self.flow.as_deref() {
             Some(flow) if flow.saved.is_some() => Kind::CredentialSaved,
             Some(flow) if flow.addresses.is_some() => Kind::Credential,
+            Some(flow) if flow.choosing.is_some() => Kind::CredentialChoose,
             Some(flow) => match flow.step() {
                 Step::Consent => Kind::CredentialConsent,
                 Step::Test if flow.errors().next().is_some() || flow.needs_consent() => Kind::CredentialMend,
@@ -254,6 +279,7 @@ impl Machine {
             (Kind::CredentialTest | Kind::CredentialMend, _) => {
                 vec![(crate::t!("wizard.credential.step.test"), crate::t!("wizard.credential.explain.test"))]
             }
+            (Kind::CredentialChoose, _) => vec![(crate::t!("wizard.credential.explain.choose_term"), crate::t!("wizard.credential.explain.choose"))],
             (Kind::CredentialSaved, _) => Vec::new(),
             (_, Step::Method) => vec![(crate::t!("wizard.credential.step.method"), crate::t!("wizard.credential.explain.method"))],
             (_, Step::Scopes) => vec![(crate::t!("wizard.credential.step.scopes"), crate::t!("wizard.credential.explain.scopes"))],

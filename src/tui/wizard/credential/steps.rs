@@ -6,7 +6,7 @@ use crate::tui::ui::labels;
 use crate::tui::ui::text;
 
 /// Settings that replace an address of the definition. They are asked for only when somebody wants to.
-pub const ADDRESSES: [&str; 5] = ["base_url", "authorize_url", "token_url", "refresh_url", "revoke_url"];
+pub const ADDRESSES: [&str; 6] = ["base_url", "authorize_url", "token_url", "refresh_url", "revoke_url", "device_url"];
 /// The redirect URI, where the vendor accepts only another one.
 pub const REDIRECT_URI: &str = "redirect_uri";
 
@@ -82,7 +82,8 @@ pub fn steps(connector: &Connector, draft: &CredentialDraft) -> Vec<Step> {
 #[must_use]
 pub fn addresses(connector: &Connector, draft: &CredentialDraft) -> Vec<(&'static str, String)> {
     let Some(method) = method(connector, draft) else { return Vec::new() };
-    let oauth = matches!(method.kind, AuthKind::OAuth2Code | AuthKind::ClientCredentials);
+    let oauth =
+        matches!(method.kind, AuthKind::OAuth2Code | AuthKind::Device | AuthKind::ClientCredentials | AuthKind::JwtBearer | AuthKind::Password);
     let code = method.kind == AuthKind::OAuth2Code;
     let is_step = |key: &str| input(connector, &draft.method, key).is_some_and(|input| !input.optional);
     let mut found = Vec::new();
@@ -94,8 +95,9 @@ pub fn addresses(connector: &Connector, draft: &CredentialDraft) -> Vec<(&'stati
     push(ADDRESSES[0], method.kind != AuthKind::None, &connector.request.base_url);
     push(ADDRESSES[1], code, &method.authorize_url);
     push(ADDRESSES[2], oauth, &method.token_url);
-    push(ADDRESSES[3], code, if method.refresh_url.is_empty() { &method.token_url } else { &method.refresh_url });
+    push(ADDRESSES[3], code || method.kind == AuthKind::Device, if method.refresh_url.is_empty() { &method.token_url } else { &method.refresh_url });
     push(ADDRESSES[4], oauth, &method.revoke_url);
+    push(ADDRESSES[5], method.kind == AuthKind::Device || !method.device_url.is_empty(), &method.device_url);
     push(REDIRECT_URI, code, &[]);
     found
 }
@@ -112,6 +114,7 @@ pub fn answered(step: &Step, connector: &Connector, draft: &CredentialDraft, len
     match step {
         Step::Method => method(connector, draft).map_or_else(String::new, |method| labels::auth_kind(method.kind).to_owned()),
         Step::Input(key) => match input(connector, &draft.method, key) {
+            Some(input) if input.secret && draft.references.contains_key(key) => text::clean(&draft.references[key]),
             Some(input) if input.secret => match (draft.secrets.contains(key), lengths.get(key)) {
                 (true, Some(n)) => crate::t!("wizard.credential.kept_length", n = n),
                 (true, None) => crate::t!("wizard.credential.kept").to_owned(),
@@ -130,7 +133,7 @@ pub fn answered(step: &Step, connector: &Connector, draft: &CredentialDraft, len
 pub fn wrong(step: &Step, connector: &Connector, draft: &CredentialDraft) -> bool {
     match step {
         Step::Input(key) => match input(connector, &draft.method, key) {
-            Some(input) if input.secret => !input.optional && !draft.secrets.contains(key),
+            Some(input) if input.secret => !input.optional && !draft.secrets.contains(key) && !draft.references.contains_key(key),
             Some(input) => check_input(input, draft.settings.get(key).map_or("", String::as_str))
                 .is_some_and(|finding| finding.severity == crate::model::Severity::Error),
             None => false,

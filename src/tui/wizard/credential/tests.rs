@@ -5,6 +5,7 @@ use crate::model::{
 };
 use crate::ops::consent::Route;
 use crate::ops::credentials::{ConsentView, DeviceView};
+use crate::ops::discover::{Choice, ChoiceOption};
 use crate::tui::app::effect::{Effect, Job};
 use crate::tui::app::layers::Layer;
 use crate::tui::app::msg::{Answer, Msg, TaskEvent};
@@ -83,11 +84,17 @@ impl Outside {
 
     fn write(&mut self) -> &mut Self {
         loop {
-            let job = self
-                .harness
-                .jobs()
-                .into_iter()
-                .find(|job| matches!(job, Job::DraftSave(_) | Job::DraftSecret { .. } | Job::DraftLoad(_) | Job::DraftCheck(_)));
+            let job = self.harness.jobs().into_iter().find(|job| {
+                matches!(
+                    job,
+                    Job::DraftSave(_)
+                        | Job::DraftSecret { .. }
+                        | Job::DraftReference { .. }
+                        | Job::DraftSecretFile { .. }
+                        | Job::DraftLoad(_)
+                        | Job::DraftCheck(_)
+                )
+            });
             let Some(job) = job.cloned() else { return self };
             let answer = match &job {
                 Job::DraftSave(draft) => {
@@ -97,6 +104,16 @@ impl Outside {
                 }
                 Job::DraftSecret { key, value, .. } => {
                     self.vault.push((key.clone(), value.0.expose().to_owned()));
+                    self.draft.secrets.push(key.clone());
+                    self.answer()
+                }
+                Job::DraftReference { key, reference, .. } => {
+                    self.draft.secrets.retain(|known| known != key);
+                    self.draft.references.insert(key.clone(), reference.clone());
+                    self.answer()
+                }
+                Job::DraftSecretFile { key, path, .. } => {
+                    self.vault.push((key.clone(), format!("the content of {path}")));
                     self.draft.secrets.push(key.clone());
                     self.answer()
                 }
@@ -506,7 +523,7 @@ fn every_route_has_its_key_and_the_one_that_won_is_told() {
     assert!(matches!(outside.harness.state.layers.last(), Some(Layer::Qr(_))));
     assert!(outside.screen().contains('█') && outside.screen().contains("Scan it"));
     outside.keys("<tab>");
-    assert!(outside.screen().contains("Make the window larger"), "the link needs more room");
+    assert!(outside.screen().contains("The code needs"), "the link needs more room");
     outside.keys("<esc>");
     assert_eq!(outside.step(), "consent");
     outside.consented = true;
@@ -563,9 +580,9 @@ fn a_secret_that_the_vault_did_not_take_is_still_in_its_field() {
     let mut outside = Outside::started(PRACTICE, (80, 24));
     outside.keys("<enter>http://127.0.0.1:4010<enter><enter>me<enter>");
     outside.harness.keys("s3cret<enter>");
-    let locked = Problem::new(ProblemKind::PersonMustAct, "The vault is locked", "It needs its passphrase.", "Unlock it.");
+    let locked = Problem::new(ProblemKind::PersonMustAct, "The disk is full", "There is no room.", "Make room.");
     outside.harness.fail(|job| matches!(job, Job::DraftSecret { .. }), locked);
-    assert!(outside.screen().contains("The vault is locked"));
+    assert!(outside.screen().contains("The disk is full"));
     outside.keys("<esc>");
     assert_eq!(outside.step(), "input.client_secret");
     assert!(outside.screen().contains("masked, 6 characters"));
@@ -587,6 +604,123 @@ fn a_secret_can_be_shown_while_it_is_typed_and_never_after() {
     assert!(!outside.screen().contains("s3cret"));
     let everything = format!("{:?}{:?}", outside.harness.effects, outside.harness.state.wizard());
     assert!(!everything.contains("s3cret"), "{everything}");
+}
+
+/// At the secret of the practice vendor.
+fn at_secret() -> Outside {
+    let mut outside = Outside::started(PRACTICE, (80, 24));
+    outside.keys("<enter>http://127.0.0.1:4010<enter><enter>me<enter>");
+    assert_eq!(outside.step(), "input.client_secret");
+    outside
+}
+
+#[test]
+fn a_reference_is_recognised_and_nothing_of_it_reaches_the_vault() {
+    let mut outside = at_secret();
+    outside.keys("env:CLICKWRAP_SECRET");
+    assert!(outside.screen().contains("a reference: read from"));
+    outside.keys("<enter>");
+    assert_eq!(outside.vault, []);
+    assert_eq!(outside.draft.references["client_secret"], "env:CLICKWRAP_SECRET");
+    outside.keys("<shift-tab>");
+    assert!(outside.screen().contains("env:CLICKWRAP_SECRET, read each"));
+    // A secret takes the place of the reference.
+    outside.keys("s3cret<enter>");
+    assert_eq!(outside.vault, [("client_secret".to_owned(), "s3cret".to_owned())]);
+
+    let mut outside = at_secret();
+    outside.keys("env:IS_MY_SECRET<ctrl-t><enter>");
+    assert_eq!(outside.vault, [("client_secret".to_owned(), "env:IS_MY_SECRET".to_owned())]);
+    assert!(outside.draft.references.is_empty());
+}
+
+#[test]
+fn a_key_is_pasted_whole_typed_line_by_line_or_taken_from_its_file() {
+    const KEY: &str = "-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkq\n-----END PRIVATE KEY-----";
+    let mut outside = at_secret();
+    outside.paste(&format!("{KEY}\n"));
+    assert!(!outside.screen().contains("MIIE"));
+    outside.keys("<enter>");
+    assert_eq!(outside.vault, [("client_secret".to_owned(), KEY.to_owned())]);
+
+    // A terminal that does not mark what is pasted sends its line breaks as enter.
+    let mut outside = at_secret();
+    outside.keys(&KEY.replace('\n', "<enter>"));
+    assert_eq!(outside.step(), "input.client_secret");
+    outside.keys("<enter>");
+    assert_eq!(outside.vault, [("client_secret".to_owned(), KEY.to_owned())]);
+
+    let mut outside = at_secret();
+    outside.paste("-----BEGIN PRIVATE KEY-----\nMIIE");
+    assert!(outside.screen().contains("The end of the key is missing"));
+
+    let mut outside = at_secret();
+    outside.keys("@/etc/app.pem");
+    assert!(outside.screen().contains("the file is read once"));
+    outside.keys("<enter>");
+    assert_eq!(outside.vault, [("client_secret".to_owned(), "the content of /etc/app.pem".to_owned())]);
+}
+
+#[test]
+fn what_the_vendor_has_several_of_is_chosen_before_the_test() {
+    let mut outside = Outside::new(PRACTICE, (80, 24));
+    let step: crate::model::AuthMethod = toml::from_str(
+        "kind = \"client_credentials\"\nname = \"x\"\n[[discover]]\nid = \"site\"\ntitle = \"Site\"\npath = \"/sites\"\nvalue = \"id\"\n[discover.save]\nsite = \"id\"\n",
+    )
+    .unwrap();
+    for method in outside.connector.auth.values_mut() {
+        method.discover.clone_from(&step.discover);
+    }
+    outside.draft.step = "name".to_owned();
+    outside.draft.secrets = vec!["client_secret".to_owned()];
+    outside.open(|state| credential::resume(state, "draft_1"), |job| matches!(job, Job::DraftLoad(_)));
+    outside.keys("<enter>");
+    assert_eq!(outside.step(), "test");
+    assert!(outside.is_asked(|job| matches!(job, Job::Discover(draft) if draft == "draft_1")));
+    let option = |value: &str, label: &str| ChoiceOption { value: value.to_owned(), label: label.to_owned() };
+    let hostile = "Evil\u{1b}]0;owned\u{7}\u{202e}";
+    let choice =
+        Choice { id: "site".to_owned(), title: "Site".to_owned(), options: vec![option("a1", "Acme"), option("b2", "Brook"), option("c3", hostile)] };
+    outside.harness.answer(|job| matches!(job, Job::Discover(_)), Answer::Choices { draft: "draft_1".to_owned(), choices: vec![choice] });
+    let screen = outside.screen();
+    assert!(screen.contains("Site: which one?") && screen.contains("Brook") && screen.lines().all(crate::words::clean::is_clean), "{screen}");
+    insta::assert_snapshot!("choosing_80x24", screen);
+    outside.keys("bro<enter>");
+    assert_eq!(outside.draft.settings["site"], "b2");
+    assert!(outside.is_asked(|job| matches!(job, Job::Discover(_))), "the next question, if there is one");
+    outside.harness.answer(|job| matches!(job, Job::Discover(_)), Answer::Choices { draft: "draft_1".to_owned(), choices: Vec::new() });
+    assert!(outside.is_asked(|job| matches!(job, Job::DraftTest(_))));
+}
+
+#[test]
+fn what_is_needed_stands_on_one_page_with_what_can_be_taken_from_it() {
+    let mut outside = Outside::started(ICERTIS, (80, 24));
+    outside.keys("<ctrl-g>");
+    let Some(Layer::Page(page)) = outside.harness.state.layers.last() else { panic!("no page") };
+    assert!(page.link.is_some() && page.copy.as_deref().is_some_and(|uri| uri.starts_with("http")));
+    insta::assert_snapshot!("prepare_80x24", outside.screen());
+    outside.keys("y");
+    assert!(matches!(outside.harness.effects.last(), Some(Effect::Copy(uri)) if uri.contains("callback")));
+    outside.keys("v");
+    assert!(matches!(outside.harness.state.layers.last(), Some(Layer::Qr(_))));
+    outside.keys("<esc><esc>");
+    assert_eq!(outside.step(), "method");
+}
+
+#[test]
+fn answers_are_saved_and_a_file_is_not_replaced_without_asking() {
+    let mut outside = at_secret();
+    outside.keys("<ctrl-x>");
+    assert!(outside.screen().contains("practice-clickwrap.answers.toml"));
+    outside.keys("<enter>");
+    let save = |over: bool| Job::SaveAnswers { of: "draft_1".to_owned(), path: "practice-clickwrap.answers.toml".to_owned(), over };
+    assert!(outside.is_asked(|job| *job == save(false)));
+    let there = Answer::AnswersThere { of: "draft_1".to_owned(), path: "practice-clickwrap.answers.toml".to_owned() };
+    outside.harness.answer(|job| *job == save(false), there);
+    assert!(outside.screen().contains("Replace the file"));
+    outside.keys("<tab><enter>");
+    outside.harness.answer(|job| *job == save(true), Answer::AnswersSaved("/tmp/x".to_owned()));
+    assert_eq!(outside.step(), "input.client_secret");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! How the credential wizard is drawn: steps on the left, the question in the middle, where the answer is found on the right or below.
 
 use super::consent;
+use super::flow::secret::{self, Meant};
 use super::flow::{Entry, Flow, Typed};
 use super::outcome;
 use super::steps::{self, Step};
@@ -8,6 +9,7 @@ use super::{Machine, consent::Consent};
 use crate::model::Severity;
 use crate::tui::app::state::State;
 use crate::tui::ui::form::draw_text;
+use crate::tui::ui::labels;
 use crate::tui::ui::terms::{self, Row};
 use crate::tui::ui::text;
 use crate::tui::ui::theme::{Symbol, Tone};
@@ -53,6 +55,10 @@ pub fn draw(frame: &mut Frame<'_>, area: Rect, machine: &Machine, state: &State)
     }
     if flow.saved.is_some() {
         outcome::view::draw_saved(frame, question, flow, state);
+        return;
+    }
+    if let Some(choosing) = &flow.choosing {
+        choosing.picker.draw(frame, area, state);
         return;
     }
     match flow.step() {
@@ -196,7 +202,14 @@ fn draw_methods(frame: &mut Frame<'_>, area: Rect, flow: &Flow, cursor: usize, s
             crate::t!("wizard.credential.needs", inputs = needs.join(", "))
         };
         let below = Rect { x: area.x + 2.min(area.width), width: area.width.saturating_sub(2), ..area };
-        y = terms::draw(frame, below, y, &[Row::whole(Tone::Dim, needs)], theme);
+        let mut rows = vec![Row::whole(Tone::Dim, needs)];
+        if chosen && area.height > 8 {
+            rows.insert(0, Row::whole(Tone::Plain, labels::auth_about(method.kind)));
+        }
+        if method.kind == crate::model::AuthKind::Password && chosen {
+            rows.push(Row::whole(Tone::Notice, format!("{} {}", theme.symbol(Symbol::Notice), crate::t!("wizard.credential.password_last"))));
+        }
+        y = terms::draw(frame, below, y, &rows, theme);
     }
     y
 }
@@ -341,6 +354,33 @@ fn said_of(flow: &Flow, typed: &Typed, state: &State) -> Vec<Row> {
     let field = &typed.field;
     let mut rows = Vec::new();
     let key = flow.asked().map(|input| input.key.clone()).unwrap_or_default();
+    if field.secret
+        && field.is_empty()
+        && let Some(reference) = flow.reference(&key)
+    {
+        let said = crate::t!("wizard.credential.reference.kept", reference = reference);
+        rows.push(Row::whole(Tone::Good, format!("{} {said}", theme.symbol(Symbol::Good))));
+        return rows;
+    }
+    match typed.meant() {
+        Meant::Reference(place) => {
+            let said = crate::t!("wizard.credential.reference.is", place = secret::place(place));
+            rows.push(Row::whole(Tone::Good, format!("{} {said}", theme.symbol(Symbol::Good))));
+            rows.push(Row::whole(Tone::Dim, crate::t!("wizard.credential.reference.literal")).indent(2));
+            return rows;
+        }
+        Meant::File => {
+            let said = crate::t!("wizard.credential.reference.once");
+            rows.push(Row::whole(Tone::Good, format!("{} {said}", theme.symbol(Symbol::Good))));
+            return rows;
+        }
+        Meant::Value if secret::is_pem(field.text()) && !secret::is_whole(field.text()) => {
+            let said = crate::t!("wizard.credential.pem_unfinished");
+            rows.push(Row::whole(Tone::Notice, format!("{} {said}", theme.symbol(Symbol::Notice))));
+            return rows;
+        }
+        Meant::Value => {}
+    }
     let kept = field.secret && field.is_empty() && flow.draft.secrets.contains(&key);
     if kept {
         let said = match flow.lengths.get(&key) {

@@ -99,6 +99,10 @@ impl Flow {
         if self.saved.is_some() {
             return None;
         }
+        if self.choosing.is_some() {
+            // Control keys are commands everywhere; everything else narrows or chooses.
+            return if key.ctrl { None } else { Some(self.choosing_key(key)) };
+        }
         if let Some(form) = &mut self.addresses {
             return match form.key(key) {
                 Outcome::Ignored => None,
@@ -179,12 +183,15 @@ impl Flow {
                 typed.insisted = false;
                 typed.refilled = false;
                 if typed.field.secret {
-                    // What a mail or a terminal wrapped is one word again; its line breaks submit nothing.
-                    let joined = zeroize::Zeroizing::new(pasted.lines().map(str::trim).collect::<String>());
-                    typed.field.paste(&joined);
+                    // Its line breaks submit nothing.
+                    typed.field.paste(&secret::joined(pasted));
                 } else {
                     let was_empty = typed.field.is_empty();
-                    typed.field.paste(pasted);
+                    if secret::is_pem(pasted) {
+                        typed.field.paste(&secret::joined(pasted));
+                    } else {
+                        typed.field.paste(pasted);
+                    }
                     if let Some(input) = asked.filter(|_| was_empty) {
                         let meant = tidy_input(&input, typed.field.text());
                         typed.field.set(&meant);
@@ -227,6 +234,12 @@ impl Flow {
                 if let Entry::Text(typed) = &mut self.entry {
                     let revealed = typed.field.revealed;
                     typed.field.reveal(!revealed);
+                }
+                Vec::new()
+            }
+            "wizard.credential.literal" => {
+                if let Entry::Text(typed) = &mut self.entry {
+                    typed.literal = !typed.literal;
                 }
                 Vec::new()
             }
@@ -284,6 +297,8 @@ impl Flow {
                 requests.extend(self.prepare(After::Test));
                 requests
             }
+            "wizard.choose.pick" => self.choosing_key(Key::plain(Code::Enter)),
+            "wizard.choose.back" => self.choosing_key(Key::plain(Code::Esc)),
             "wizard.mend.go" => self.mend(),
             "wizard.test.again" => self.prepare(After::Test),
             "wizard.test.save" | "wizard.mend.save" => self.finish(),
@@ -327,7 +342,8 @@ impl Flow {
             Answer::DraftSaved => Some(self.settle()),
             Answer::Draft { draft, needs_consent, .. } if draft.id == self.draft.id => {
                 // What is typed here is newer; only what the vault has is told from outside.
-                self.unsealed.retain(|(key, _)| !draft.secrets.contains(key));
+                self.unsealed.retain(|(key, _)| !draft.secrets.contains(key) && !draft.references.contains_key(key));
+                self.draft.references.clone_from(&draft.references);
                 self.forget_sealed();
                 if self.steps.contains(&Step::Consent) {
                     match (&self.consent, needs_consent) {
@@ -353,6 +369,7 @@ impl Flow {
                 }
                 Some(requests)
             }
+            Answer::Choices { draft, choices } if *draft == self.draft.id => Some(self.looked_up(choices)),
             Answer::Tested { name, outcome } if *name == self.draft.id => {
                 self.test = Test::Done(Box::new(outcome.clone()));
                 // The panes hear of it too.
@@ -386,6 +403,7 @@ impl Flow {
                 if let Some((key, _)) = self.unsealed.first() {
                     let key = key.clone();
                     self.draft.secrets.retain(|known| *known != key);
+                    self.draft.references.shift_remove(&key);
                     self.lengths.shift_remove(&key);
                     if let Some(place) = self.steps.iter().position(|step| *step == Step::Input(key.clone())) {
                         self.after = None;
