@@ -1,5 +1,9 @@
 //! How fast the vault seals and opens, beside what its cipher takes alone on the same bytes, and what the disk takes alone.
 //!
+//! Seen without optimisation on two processors shared with builds, 10,000 secrets: sealed ten at once 11.7 s, 1.1 times what the disk takes for
+//! as many durable files; one by one 14 ms each, which is the disk's; opened one by one 0.13 ms each, all at once 0.04 ms each (the cipher
+//! alone: 0.012 ms). So whoever has several secrets of one owner puts them at once.
+//!
 //! `cargo bench --bench vault` takes 10,000 secrets, ten of each owner; `cargo bench --bench vault -- 1000` a thousand.
 
 use std::io::Write as _;

@@ -2,7 +2,7 @@
 
 use super::draft::{as_credential, kept, refuse_errors};
 use super::get;
-use crate::auth::check;
+use crate::auth::{check, references};
 use crate::model::{Credential, Sink, TestOutcome};
 use crate::ops::consent::registered;
 use crate::ops::{Result, Workspace};
@@ -21,6 +21,8 @@ pub async fn test(ws: &Workspace, name: &str, sink: &Sink) -> Result<TestOutcome
 
 /// `read` is asked again once there is a token: what its response brought belongs to the test request.
 async fn tested(ws: &Workspace, read: impl Fn() -> Result<Credential>, sink: &Sink) -> Result<TestOutcome> {
+    // Who tests wants to know about what lies there now.
+    read()?.references.values().for_each(|reference| references::forget(reference));
     let link = || -> Result<check::Link> { check::link(ws.store()?, ws.vault(), ws.catalog(), &read()?) };
     let check::Tested { outcome, status } = match check::obtain(&link()?, sink).await? {
         Some(failed) => failed,
