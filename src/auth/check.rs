@@ -213,6 +213,17 @@ fn without_request(link: &Link) -> Result<Tested, Problem> {
     Err(problem!(Failed, "auth.check.none", vendor = subject.vendor()))
 }
 
+/// A test that ended before its request: a lookup on the way failed.
+#[must_use]
+pub fn ended(link: &Link, problem: Problem) -> Tested {
+    let status = match problem.kind {
+        ProblemKind::Usage => CredentialStatus::Untested,
+        ProblemKind::PersonMustAct => CredentialStatus::Refused,
+        ProblemKind::Failed | ProblemKind::Partial => CredentialStatus::Unknown,
+    };
+    failed(Failure::new(redacted(problem, &hidden(link)), status))
+}
+
 fn failed(failure: Failure) -> Tested {
     Tested { status: failure.status, outcome: failure.outcome() }
 }
@@ -241,6 +252,6 @@ fn redacted(mut problem: Problem, hide: &[Secret]) -> Problem {
     problem
 }
 
-fn report(sink: &Sink, doing: String) {
+pub(super) fn report(sink: &Sink, doing: String) {
     sink.report(Progress { doing, records: 0, pages: 0, total: None, rate: 0.0, seconds_left: None });
 }

@@ -3,23 +3,28 @@
 use super::jws::{self, Purpose};
 use super::refusal::Failure;
 use super::request::{self, Grant, unsent};
+use super::steps;
 use super::subject::Subject;
 use super::tokens::Received;
 use crate::catalog::template;
-use crate::model::{AuthKind, CredentialStatus, Problem, Secret};
+use crate::model::{AuthKind, AuthMethod, CredentialStatus, Problem, Secret};
 use crate::problem;
 
 /// Whether a refresh token is of use. What is obtained without a person is simply obtained again (RFC 6749 §4.4.3, RFC 7521 §4.1); a refresh
 /// spares the others a password or a login.
 #[must_use]
-pub fn refreshes(kind: AuthKind) -> bool {
-    !matches!(kind, AuthKind::ClientCredentials | AuthKind::JwtBearer)
+pub fn refreshes(method: &AuthMethod) -> bool {
+    match method.kind {
+        AuthKind::ClientCredentials | AuthKind::JwtBearer => false,
+        AuthKind::Login => method.steps.iter().any(|step| step.refresh),
+        _ => true,
+    }
 }
 
 /// Obtains a token from what the credential holds. A method that needs a person's consent says so.
 pub async fn afresh(subject: &Subject) -> Result<Received, Failure> {
-    let kind = subject.method().kind;
-    let mut received = match kind {
+    let method = subject.method();
+    let mut received = match method.kind {
         AuthKind::ClientCredentials => request::tokens(subject, &Grant::Client).await?,
         AuthKind::JwtBearer => {
             let signed = jws::sign(subject, Purpose::Subject).map_err(unsent)?;
@@ -29,9 +34,10 @@ pub async fn afresh(subject: &Subject) -> Result<Received, Failure> {
             let (username, password) = account(subject).map_err(unsent)?;
             request::tokens(subject, &Grant::Password { username: &username, password: password.expose() }).await?
         }
+        AuthKind::Login => steps::login(subject).await?,
         _ => return Err(Failure::new(problem!(PersonMustAct, "auth.no_consent", vendor = subject.vendor()), CredentialStatus::NeedsConsent)),
     };
-    if !refreshes(kind) {
+    if !refreshes(method) {
         received.refresh = None;
         received.refresh_expires = None;
     }
@@ -41,8 +47,12 @@ pub async fn afresh(subject: &Subject) -> Result<Received, Failure> {
 /// Other tokens for a refresh token. Where nobody has to consent, one that is refused is no end: everything is there to begin anew.
 pub async fn renewed(subject: &Subject, token: &str, interrupted: bool) -> Result<Received, Failure> {
     let kind = subject.method().kind;
-    match request::tokens(subject, &Grant::Refresh { token, interrupted }).await {
-        Err(failure) if !failure.passes() && !kind.needs_consent() => afresh(subject).await,
+    let refreshed = match kind {
+        AuthKind::Login => steps::refresh(subject, token).await,
+        _ => request::tokens(subject, &Grant::Refresh { token, interrupted }).await,
+    };
+    match refreshed {
+        Err(failure) if !failure.passes() && !kind.needs_consent() => Ok(Received { anew: true, ..afresh(subject).await? }),
         result => result,
     }
 }

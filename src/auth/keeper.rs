@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use super::grants;
 use super::refusal::Failure;
 use super::subject::Subject;
-use super::tokens::{Received, Tokens};
+use super::tokens::{self, Received, Tokens};
 use crate::model::{CredentialStatus, Problem, Time};
 use crate::problem;
 use crate::store::{Store, private_dir};
@@ -84,7 +84,7 @@ impl Keeper {
         }
         let generation = tokens.as_ref().map_or(0, |tokens| tokens.generation);
         let kind = self.subject.method().kind;
-        let refresh = tokens.as_ref().and_then(|tokens| tokens.refresh.as_deref()).filter(|_| grants::refreshes(kind));
+        let refresh = tokens.as_ref().and_then(|tokens| tokens.refresh.as_deref()).filter(|_| grants::refreshes(self.subject.method()));
         let person = kind.needs_consent();
         let asked = match (person, refresh) {
             (false, None) => grants::afresh(&self.subject).await,
@@ -125,32 +125,27 @@ impl Keeper {
     pub async fn keep_first(&self, received: Received) -> Result<(), Problem> {
         let mut lock = Lock::take(&self.store, &self.subject.id, &self.subject.vendor()).await?;
         let before = Tokens::load(&self.vault, &self.subject.id)?;
-        // Another consent, another family: nothing of the old tokens is carried over but the count.
-        let count = before.map(|tokens| Tokens {
-            access: String::new(),
-            refresh: None,
-            refresh_expires: None,
-            id_token: None,
-            since: None,
-            ..tokens.clone()
-        });
-        self.keep(received, count.as_ref())?;
+        self.keep(Received { anew: true, ..received }, before.as_ref())?;
         lock.intend(None).map_err(|error| lock_problem(&error))
     }
 
     fn keep(&self, received: Received, before: Option<&Tokens>) -> Result<Tokens, Problem> {
         let owner = self.subject.id.as_str();
-        let rotated = received.refresh.is_some();
+        let (now, seen) = (Time::now(), before.map_or(0, |tokens| tokens.generation));
+        // Another family: nothing of the old tokens is carried over but the count.
+        let before = before.filter(|_| !received.anew);
+        let since = before.and_then(|tokens| tokens.since).unwrap_or(now);
+        let absolute = tokens::lifetime(self.subject.method().lifetime.absolute.as_deref());
         let tokens = Tokens {
+            refresh_expires: tokens::refresh_end(&received, before, since, absolute),
             access: received.access,
             // A response without a refresh token leaves the old one in force (RFC 6749 §6).
             refresh: received.refresh.or_else(|| before.and_then(|tokens| tokens.refresh.clone())),
-            obtained: Time::now(),
+            obtained: now,
             expires: received.expires,
-            refresh_expires: if rotated { received.refresh_expires } else { before.and_then(|tokens| tokens.refresh_expires) },
-            generation: before.map_or(0, |tokens| tokens.generation) + 1,
+            generation: seen + 1,
             id_token: received.id_token.as_deref().map(unsigned).or_else(|| before.and_then(|tokens| tokens.id_token.clone())),
-            since: before.and_then(|tokens| tokens.since).or(Some(Time::now())),
+            since: Some(since),
         };
         // First what must not be lost; then what is only shown.
         tokens.save(&self.vault, owner)?;

@@ -1,8 +1,8 @@
 //! Obtain and keep credentials.
 //!
 //! - `subject`: a credential with its definition, values and addresses.
-//! - `endpoints`: the server's addresses. `request`, `refusal`: the token endpoint, and what its errors mean.
-//! - `grants`: tokens without a person, by kind of method. `jws`, `keys`: what is signed for them, and with what.
+//! - `endpoints`: the server's addresses. `request`, `refusal`, `entra`: the token endpoint, and what its errors mean.
+//! - `grants`, `steps`: tokens without a person, by kind of method. `jws`, `keys`: what is signed for them, and with what.
 //! - `tokens`, `keeper`: tokens in the vault; one refresh at a time.
 //! - `consent`, `pending`, `listener`, `callback`, `paste`, `handoff`, `away`, `page`, `metadata`: the authorization code flow.
 //! - `jwt`, `ends`: what a token or a certificate says about itself.
@@ -18,8 +18,10 @@ mod callback;
 pub mod check;
 pub mod consent;
 mod device;
+pub mod discover;
 mod endpoints;
 pub mod ends;
+mod entra;
 mod grants;
 pub mod handoff;
 pub mod identity;
@@ -39,6 +41,7 @@ mod refusal;
 pub mod registration;
 mod request;
 mod sigv4;
+mod steps;
 pub mod subject;
 pub mod tokens;
 

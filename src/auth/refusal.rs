@@ -1,14 +1,13 @@
 //! What an authorization server's "no" means, and what to do about it.
 //!
-//! The error names are RFC 6749's (§4.1.2.1, §5.2) and OpenID Connect's (Core §3.1.2.6); the `AADSTS` numbers are Microsoft's
-//! (learn.microsoft.com/entra/identity-platform/reference-error-codes). Microsoft advises programs to act on the error name only: the
-//! numbers choose words here, and never what is done.
+//! The tables name their sources. Microsoft's numbers have a table of their own, `entra`; what no table knows is told in the server's words.
 
 use serde_json::Value;
 
+use super::entra;
 use crate::model::{CredentialStatus, Problem, ProblemKind, TestOutcome, Time};
 use crate::vendor::fault;
-use crate::words::clean;
+use crate::words::{self, Id, clean};
 use crate::{problem, t};
 
 /// Why there is no token.
@@ -68,8 +67,19 @@ pub enum Asked {
         interrupted: bool,
     },
     Client,
+    /// A signed assertion was redeemed (RFC 7523 §2.1).
+    Assertion,
+    /// A user name and a password (RFC 6749 §4.3).
+    Password,
     /// A device code was redeemed, or asked about (RFC 8628 §3.4).
     Device,
+}
+
+impl Asked {
+    /// Whether somebody consented to it, and can do so again.
+    fn by_person(self) -> bool {
+        matches!(self, Self::Code | Self::Refresh { .. } | Self::Device)
+    }
 }
 
 /// Who answered.
@@ -132,14 +142,97 @@ impl Said {
 }
 
 fn redact(text: &str, hide: &[&str], max: usize) -> String {
-    let text = hide.iter().filter(|secret| secret.len() >= 4).fold(text.to_owned(), |text, secret| text.replace(secret, "…"));
+    let text = hide.iter().filter(|secret| secret.len() >= 4).fold(text.to_owned(), |text, secret| fault::hidden(text, secret));
     clean::line(&text, max)
+}
+
+/// A name for an error, what it makes of the credential, and the words for it.
+struct Row {
+    errors: &'static [&'static str],
+    /// For this kind of request only.
+    asked: Option<fn(Asked) -> bool>,
+    kind: ProblemKind,
+    becomes: CredentialStatus,
+    what: Id,
+    why: Id,
+    next: Id,
+}
+
+macro_rules! row {
+    ($errors:expr, $asked:expr, $kind:ident, $becomes:ident, $key:literal) => {
+        Row {
+            errors: &$errors,
+            asked: $asked,
+            kind: ProblemKind::$kind,
+            becomes: CredentialStatus::$becomes,
+            what: words::id(concat!($key, ".what")),
+            why: words::id(concat!($key, ".why")),
+            next: words::id(concat!($key, ".next")),
+        }
+    };
+}
+
+/// Errors of a token endpoint: RFC 6749 §5.2, RFC 8628 §3.5, RFC 8707 §2, RFC 9449 §8, RFC 9470 §3, OpenID Connect Core §3.1.2.6, and names
+/// that GitHub and Google use beside them. The first row that fits.
+#[rustfmt::skip]
+static TOKEN: &[Row] = &[
+    row!(["invalid_client", "incorrect_client_credentials"], None, PersonMustAct, Refused, "auth.token.client"),
+    row!(["expired_token", "bad_verification_code", "invalid_grant"], Some(|asked| asked == Asked::Device), PersonMustAct, NeedsConsent, "auth.device.expired"),
+    row!(["access_denied", "authorization_declined"], Some(|asked| asked == Asked::Device), PersonMustAct, NeedsConsent, "auth.consent.refused"),
+    row!(["invalid_grant", "bad_verification_code"], Some(|asked| asked == Asked::Code), PersonMustAct, NeedsConsent, "auth.token.code"),
+    row!(["invalid_grant", "bad_refresh_token"], Some(|asked| asked == Asked::Refresh { interrupted: true }), PersonMustAct, NeedsConsent, "auth.token.interrupted"),
+    row!(["invalid_grant", "bad_refresh_token", "expired_token"], Some(|asked| matches!(asked, Asked::Refresh { .. })), PersonMustAct, NeedsConsent, "auth.token.refresh"),
+    row!(["invalid_grant"], Some(|asked| asked == Asked::Assertion), PersonMustAct, Refused, "auth.token.assertion"),
+    row!(["invalid_grant", "access_denied"], Some(|asked| asked == Asked::Password), PersonMustAct, Refused, "auth.token.password"),
+    row!(["invalid_grant"], None, PersonMustAct, Refused, "auth.token.grant"),
+    row!(["invalid_scope"], None, Failed, Refused, "auth.token.scope"),
+    row!(["invalid_target", "invalid_resource"], None, Failed, Refused, "auth.token.target"),
+    row!(["redirect_uri_mismatch", "invalid_redirect_uri"], None, PersonMustAct, Refused, "auth.token.redirect"),
+    row!(["unauthorized_client"], None, PersonMustAct, Refused, "auth.token.unauthorized"),
+    row!(["unsupported_grant_type"], None, Failed, Refused, "auth.token.grant_type"),
+    row!(["access_denied"], None, PersonMustAct, Refused, "auth.token.denied"),
+    row!(["interaction_required", "consent_required", "login_required", "account_selection_required", "insufficient_user_authentication",
+        "unmet_authentication_requirements"], Some(Asked::by_person), PersonMustAct, NeedsConsent, "auth.token.interaction"),
+    row!(["interaction_required", "consent_required", "login_required", "account_selection_required", "insufficient_user_authentication",
+        "unmet_authentication_requirements"], None, PersonMustAct, Refused, "auth.token.alone"),
+    row!(["authorization_pending"], None, PersonMustAct, Unknown, "auth.token.pending"),
+    row!(["slow_down", "temporarily_unavailable", "server_error"], None, Failed, Unknown, "auth.token.busy"),
+    row!(["use_dpop_nonce", "invalid_dpop_proof"], None, Failed, Refused, "auth.token.dpop"),
+    row!(["invalid_request"], None, Failed, Refused, "auth.token.request"),
+];
+
+/// Errors of an authorization response: RFC 6749 §4.1.2.1, RFC 9101 §7, RFC 9126 §2.3, OpenID Connect Core §3.1.2.6.
+#[rustfmt::skip]
+static CONSENT: &[Row] = &[
+    row!(["access_denied", "authorization_declined", "user_cancelled_login", "user_cancelled_authorize"], None, PersonMustAct, NeedsConsent, "auth.consent.refused"),
+    row!(["invalid_scope"], None, Failed, NeedsConsent, "auth.consent.scope"),
+    row!(["invalid_target", "invalid_resource"], None, Failed, NeedsConsent, "auth.consent.target"),
+    row!(["redirect_uri_mismatch", "invalid_redirect_uri"], None, PersonMustAct, NeedsConsent, "auth.consent.redirect"),
+    row!(["unauthorized_client", "unsupported_response_type", "invalid_client"], None, PersonMustAct, NeedsConsent, "auth.consent.client"),
+    row!(["login_required", "consent_required", "interaction_required", "account_selection_required", "unmet_authentication_requirements"],
+        None, PersonMustAct, NeedsConsent, "auth.consent.interaction"),
+    row!(["invalid_request_uri", "invalid_request_object", "request_not_supported", "request_uri_not_supported"], None, PersonMustAct, NeedsConsent, "auth.consent.pushed"),
+    row!(["server_error", "temporarily_unavailable"], None, Failed, NeedsConsent, "auth.consent.busy"),
+];
+
+impl Row {
+    fn of(table: &'static [Self], error: &str, asked: Option<Asked>) -> Option<&'static Self> {
+        let fits = |row: &&Self| row.errors.contains(&error) && row.asked.is_none_or(|fits| asked.is_some_and(fits));
+        table.iter().find(fits)
+    }
+
+    fn problem(&self, at: &At<'_>, status: u16, reason: &str) -> Problem {
+        let scopes = if at.scopes.is_empty() { t!("auth.said.no_scopes").to_owned() } else { clean::line(at.scopes, 200) };
+        let text =
+            |id| words::render(id, &[("vendor", &at.vendor), ("host", &at.host), ("status", &status), ("scopes", &scopes), ("reason", &reason)]);
+        Problem::new(self.kind, text(self.what), text(self.why), text(self.next))
+    }
 }
 
 /// What a token endpoint's refusal means. `status` is the HTTP status; `html` says that the body is a web page.
 #[must_use]
 pub fn of_token(at: &At<'_>, asked: Asked, status: u16, html: bool, said: &Said) -> Failure {
-    use CredentialStatus::{Expired, NeedsConsent, Refused, Unknown};
+    use CredentialStatus::{Refused, Unknown};
     let (vendor, host) = (at.vendor, at.host);
     let reason = said.reason(host);
     let failure = |problem: Problem, status| {
@@ -153,54 +246,21 @@ pub fn of_token(at: &At<'_>, asked: Asked, status: u16, html: bool, said: &Said)
         let title = if said.message.is_empty() { t!("auth.said.untitled").to_owned() } else { said.message.clone() };
         return failure(problem!(Failed, "auth.token.page", vendor = vendor, host = host, status = status, title = title), Unknown);
     }
-    if let Some((kind, why, next)) = said.entra.and_then(entra) {
-        let status = match said.entra {
-            Some(7_000_222) => Expired,
-            Some(65_001 | 65_004 | 90_094 | 50_105 | 54_005 | 501_481 | 70_008 | 700_082 | 50_173 | 53_003) if asked != Asked::Client => NeedsConsent,
-            _ => Refused,
-        };
-        let why = format!("{why} {reason}");
-        return failure(Problem::new(kind, t!("auth.token.what", vendor = vendor), why, next), status);
+    if let Some(meaning) = said.entra.and_then(entra::meaning) {
+        let why = format!("{} {reason}", words::get(meaning.why));
+        let problem = Problem::new(meaning.effect.kind(), t!("auth.token.what", vendor = vendor), why, words::get(meaning.next));
+        return failure(problem, meaning.effect.becomes(asked.by_person()));
     }
-    match (said.error.as_str(), asked) {
-        ("invalid_client", _) => failure(problem!(PersonMustAct, "auth.token.client", vendor = vendor, reason = reason), Refused),
-        ("invalid_grant" | "bad_verification_code", Asked::Code) => {
-            failure(problem!(PersonMustAct, "auth.token.code", vendor = vendor, reason = reason), NeedsConsent)
-        }
-        ("invalid_grant", Asked::Refresh { interrupted: true }) => {
-            failure(problem!(PersonMustAct, "auth.token.interrupted", vendor = vendor, reason = reason), NeedsConsent)
-        }
-        ("invalid_grant", Asked::Refresh { .. }) => {
-            failure(problem!(PersonMustAct, "auth.token.refresh", vendor = vendor, reason = reason), NeedsConsent)
-        }
-        ("invalid_grant", Asked::Client) => failure(problem!(PersonMustAct, "auth.token.grant", vendor = vendor, reason = reason), Refused),
-        ("invalid_scope" | "invalid_target" | "invalid_resource", _) => {
-            let scopes = if at.scopes.is_empty() { t!("auth.said.no_scopes").to_owned() } else { clean::line(at.scopes, 200) };
-            failure(problem!(Failed, "auth.token.scope", vendor = vendor, scopes = scopes, reason = reason), Refused)
-        }
-        ("unauthorized_client", _) => failure(problem!(PersonMustAct, "auth.token.unauthorized", vendor = vendor, reason = reason), Refused),
-        ("unsupported_grant_type", _) => failure(problem!(Failed, "auth.token.grant_type", vendor = vendor, reason = reason), Refused),
-        ("expired_token" | "bad_verification_code" | "invalid_grant", Asked::Device) => {
-            failure(problem!(PersonMustAct, "auth.device.expired", vendor = vendor, reason = reason), NeedsConsent)
-        }
-        ("access_denied" | "authorization_declined", Asked::Device) => {
-            failure(problem!(PersonMustAct, "auth.consent.refused", vendor = vendor, reason = reason), NeedsConsent)
-        }
-        ("access_denied", _) => failure(problem!(PersonMustAct, "auth.token.denied", vendor = vendor, reason = reason), Refused),
-        ("interaction_required" | "consent_required" | "login_required", _) => {
-            failure(problem!(PersonMustAct, "auth.token.interaction", vendor = vendor, reason = reason), NeedsConsent)
-        }
-        ("temporarily_unavailable" | "server_error", _) => {
-            failure(problem!(Failed, "auth.token.busy", vendor = vendor, status = status, reason = reason), Unknown)
-        }
-        _ => match status {
-            429 | 500..=599 => failure(problem!(Failed, "auth.token.busy", vendor = vendor, status = status, reason = reason), Unknown),
-            300..=399 => failure(problem!(Failed, "auth.token.redirected", vendor = vendor, host = host, status = status), Unknown),
-            404 | 405 | 410 => failure(problem!(Failed, "auth.token.not_found", vendor = vendor, status = status, reason = reason), Unknown),
-            200..=299 => failure(problem!(Failed, "auth.token.empty", vendor = vendor, status = status, reason = reason), Unknown),
-            401 => failure(problem!(PersonMustAct, "auth.token.client", vendor = vendor, reason = reason), Refused),
-            _ => failure(problem!(Failed, "auth.token.refused", vendor = vendor, status = status, reason = reason), Refused),
-        },
+    if let Some(row) = Row::of(TOKEN, &said.error, Some(asked)) {
+        return failure(row.problem(at, status, &reason), row.becomes);
+    }
+    match status {
+        429 | 500..=599 => failure(problem!(Failed, "auth.token.busy", vendor = vendor, status = status, reason = reason), Unknown),
+        300..=399 => failure(problem!(Failed, "auth.token.redirected", vendor = vendor, host = host, status = status), Unknown),
+        404 | 405 | 410 => failure(problem!(Failed, "auth.token.not_found", vendor = vendor, status = status, reason = reason), Unknown),
+        200..=299 => failure(problem!(Failed, "auth.token.empty", vendor = vendor, status = status, reason = reason), Unknown),
+        401 => failure(problem!(PersonMustAct, "auth.token.client", vendor = vendor, reason = reason), Refused),
+        _ => failure(problem!(Failed, "auth.token.refused", vendor = vendor, status = status, reason = reason), Refused),
     }
 }
 
@@ -209,54 +269,19 @@ pub fn of_token(at: &At<'_>, asked: Asked, status: u16, html: bool, said: &Said)
 pub fn of_consent(at: &At<'_>, said: &Said) -> Problem {
     let vendor = at.vendor;
     let reason = said.reason(at.host);
-    let problem = if let Some((kind, why, next)) = said.entra.and_then(entra) {
-        Problem::new(kind, t!("auth.consent.what", vendor = vendor), format!("{why} {reason}"), next)
+    let problem = if let Some(meaning) = said.entra.and_then(entra::meaning) {
+        let why = format!("{} {reason}", words::get(meaning.why));
+        Problem::new(meaning.effect.kind(), t!("auth.consent.what", vendor = vendor), why, words::get(meaning.next))
     } else {
-        match said.error.as_str() {
-            "access_denied" | "authorization_declined" => problem!(PersonMustAct, "auth.consent.refused", vendor = vendor, reason = reason),
-            "invalid_scope" => {
-                let scopes = if at.scopes.is_empty() { t!("auth.said.no_scopes").to_owned() } else { clean::line(at.scopes, 200) };
-                problem!(Failed, "auth.consent.scope", vendor = vendor, scopes = scopes, reason = reason)
-            }
-            "unauthorized_client" | "unsupported_response_type" => {
-                problem!(PersonMustAct, "auth.consent.client", vendor = vendor, reason = reason)
-            }
-            "login_required" | "consent_required" | "interaction_required" | "account_selection_required" => {
-                problem!(PersonMustAct, "auth.consent.interaction", vendor = vendor, reason = reason)
-            }
-            "server_error" | "temporarily_unavailable" => problem!(Failed, "auth.consent.busy", vendor = vendor, reason = reason),
-            _ => problem!(Failed, "auth.consent.failed", vendor = vendor, reason = reason),
+        match Row::of(CONSENT, &said.error, None) {
+            Some(row) => row.problem(at, 0, &reason),
+            None => problem!(Failed, "auth.consent.failed", vendor = vendor, reason = reason),
         }
     };
     match said.code() {
         Some(code) => problem.with_code(code),
         None => problem,
     }
-}
-
-/// Microsoft's numbers: who has to act, why, and what to do.
-fn entra(number: u32) -> Option<(ProblemKind, &'static str, &'static str)> {
-    use ProblemKind::{Failed, PersonMustAct};
-    Some(match number {
-        65_001 => (PersonMustAct, t!("auth.entra.no_consent.why"), t!("auth.entra.no_consent.next")),
-        65_004 => (PersonMustAct, t!("auth.entra.declined.why"), t!("auth.entra.declined.next")),
-        90_094 => (PersonMustAct, t!("auth.entra.admin.why"), t!("auth.entra.admin.next")),
-        50_011 => (PersonMustAct, t!("auth.entra.reply.why"), t!("auth.entra.reply.next")),
-        7_000_215 => (PersonMustAct, t!("auth.entra.secret.why"), t!("auth.entra.secret.next")),
-        7_000_222 => (PersonMustAct, t!("auth.entra.secret_ended.why"), t!("auth.entra.secret_ended.next")),
-        7_000_218 => (PersonMustAct, t!("auth.entra.secret_missing.why"), t!("auth.entra.secret_missing.next")),
-        700_016 => (PersonMustAct, t!("auth.entra.app.why"), t!("auth.entra.app.next")),
-        90_002 => (PersonMustAct, t!("auth.entra.tenant.why"), t!("auth.entra.tenant.next")),
-        50_105 => (PersonMustAct, t!("auth.entra.assigned.why"), t!("auth.entra.assigned.next")),
-        54_005 => (PersonMustAct, t!("auth.entra.code_used.why"), t!("auth.entra.code_used.next")),
-        501_481 => (PersonMustAct, t!("auth.entra.verifier.why"), t!("auth.entra.verifier.next")),
-        70_008 | 700_082 => (PersonMustAct, t!("auth.entra.idle.why"), t!("auth.entra.idle.next")),
-        50_173 => (PersonMustAct, t!("auth.entra.revoked.why"), t!("auth.entra.revoked.next")),
-        70_011 => (Failed, t!("auth.entra.scope.why"), t!("auth.entra.scope.next")),
-        500_011 => (PersonMustAct, t!("auth.entra.resource.why"), t!("auth.entra.resource.next")),
-        53_003 => (PersonMustAct, t!("auth.entra.policy.why"), t!("auth.entra.policy.next")),
-        _ => return None,
-    })
 }
 
 #[cfg(test)]
@@ -294,6 +319,22 @@ mod tests {
             (Asked::Client, 401, json!({"error": "invalid_client", "error_description": "AADSTS7000222: ended", "error_codes": [7_000_222]}), "ended", Expired, Some("AADSTS7000222")),
             (refresh, 400, json!({"error": "invalid_grant", "error_codes": [700_082]}), "not used", NeedsConsent, Some("AADSTS700082")),
             (Asked::Client, 400, json!({"error": "unauthorized_client", "error_codes": [700_016]}), "tenant", Refused, Some("AADSTS700016")),
+            (Asked::Device, 400, json!({"error": "expired_token"}), "code", NeedsConsent, Some("expired_token")),
+            (Asked::Device, 400, json!({"error": "access_denied"}), "declined", NeedsConsent, Some("access_denied")),
+            (Asked::Device, 400, json!({"error": "authorization_pending"}), "not yet", Unknown, Some("authorization_pending")),
+            (Asked::Device, 400, json!({"error": "slow_down"}), "few minutes", Unknown, Some("slow_down")),
+            (Asked::Assertion, 400, json!({"error": "invalid_grant"}), "clock", Refused, Some("invalid_grant")),
+            (Asked::Password, 400, json!({"error": "invalid_grant"}), "password", Refused, Some("invalid_grant")),
+            (Asked::Client, 400, json!({"error": "invalid_target"}), "resource", Refused, Some("invalid_target")),
+            (Asked::Code, 400, json!({"error": "redirect_uri_mismatch"}), "redirect URI", Refused, Some("redirect_uri_mismatch")),
+            (Asked::Client, 400, json!({"error": "invalid_request", "error_description": "no grant_type"}), "no grant_type", Refused, Some("invalid_request")),
+            (refresh, 400, json!({"error": "login_required"}), "sign in", NeedsConsent, Some("login_required")),
+            (Asked::Password, 400, json!({"error": "interaction_required"}), "second factor", Refused, Some("interaction_required")),
+            (Asked::Client, 400, json!({"error": "use_dpop_nonce"}), "DPoP", Refused, Some("use_dpop_nonce")),
+            (Asked::Client, 400, json!({"error": "invalid_client", "error_codes": [700_027]}), "certificate", Refused, Some("AADSTS700027")),
+            (refresh, 400, json!({"error": "interaction_required", "error_codes": [50_076]}), "second factor", NeedsConsent, Some("AADSTS50076")),
+            (Asked::Password, 400, json!({"error": "invalid_grant", "error_codes": [50_126]}), "password", Refused, Some("AADSTS50126")),
+            (Asked::Client, 400, json!({"error": "temporarily_unavailable", "error_codes": [90_033]}), "few minutes", Unknown, Some("AADSTS90033")),
             (Asked::Client, 400, json!({"error": "x", "error_description": "AADSTS99999: something new"}), "something new", Refused, Some("AADSTS99999")),
         ];
         for (asked, status, body, part, expected, code) in table {
@@ -331,6 +372,10 @@ mod tests {
             ("unauthorized_client", None, "app"),
             ("login_required", None, "sign in"),
             ("server_error", None, "again"),
+            ("redirect_uri_mismatch", None, "redirect URI"),
+            ("invalid_target", None, "resource"),
+            ("request_uri_not_supported", None, "pushed"),
+            ("invalid_request", Some("AADSTS50011: no match"), "redirect URI"),
             ("brand_new", None, "brand_new"),
         ] {
             let problem = of_consent(&AT, &Said::in_answer(error, description));

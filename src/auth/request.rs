@@ -60,7 +60,9 @@ pub async fn tokens(subject: &Subject, grant: &Grant<'_>) -> Result<Received, Fa
     let (asked, address, extra) = match grant {
         Grant::Code { .. } => (Asked::Code, endpoints::token(subject).await?, "token"),
         Grant::Refresh { interrupted, .. } => (Asked::Refresh { interrupted: *interrupted }, endpoints::refresh(subject).await?, "refresh"),
-        Grant::Client | Grant::Assertion { .. } | Grant::Password { .. } => (Asked::Client, endpoints::token(subject).await?, "token"),
+        Grant::Client => (Asked::Client, endpoints::token(subject).await?, "token"),
+        Grant::Assertion { .. } => (Asked::Assertion, endpoints::token(subject).await?, "token"),
+        Grant::Password { .. } => (Asked::Password, endpoints::token(subject).await?, "token"),
         Grant::Device { .. } => (Asked::Device, endpoints::token(subject).await?, "token"),
     };
     let mut form: Form = Vec::new();

@@ -5,11 +5,13 @@ use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::jwt;
+use crate::mapping::path::Path;
 use crate::model::{Problem, Secret, Time, TokenResponse};
 use crate::vault::Vault;
 
-/// The vault's field for them.
-pub const FIELD: &str = "token";
+/// The vault's field for them. Inputs are kept beside it by their keys, which hold no dot: many a method has an input `token`.
+pub const FIELD: &str = "oauth.tokens";
 
 /// How long before its end an access token is replaced.
 const SKEW: SignedDuration = SignedDuration::from_secs(120);
@@ -74,7 +76,10 @@ pub struct Received {
     pub access: String,
     pub refresh: Option<String>,
     pub expires: Option<Time>,
+    /// As the response says, or after the lifetime of an unused refresh token.
     pub refresh_expires: Option<Time>,
+    /// It was obtained from the beginning: nothing of older tokens goes on.
+    pub anew: bool,
     /// Where the vendor said which scopes it granted.
     pub granted: Option<Vec<String>>,
     /// OpenID Connect Core §3.1.3.3.
@@ -101,11 +106,15 @@ pub fn read(body: &Value, shape: &Shape<'_>, now: Time) -> Option<Received> {
     let text = |path: &str| at(body, path).and_then(as_text);
     let access = text(response.access.as_deref().unwrap_or("access_token"))?;
     let refresh = text(response.refresh.as_deref().unwrap_or("refresh_token"));
-    let expires = at(body, response.expires.as_deref().unwrap_or("expires_in")).and_then(|value| moment(value, now));
+    let id_token = text("id_token");
+    let access_token = jwt::decode(&access);
+    // A token that says itself when it ends (RFC 7519 §4.1.4) knows better than a definition.
+    let named = at(body, response.expires.as_deref().unwrap_or("expires_in")).and_then(|value| moment(value, now));
+    let expires = named.or_else(|| access_token.as_ref().and_then(|token| token.time("exp")).filter(|end| *end > now));
     let after = |lifetime: Option<SignedDuration>| lifetime.and_then(|lifetime| now.checked_add(lifetime).ok());
     // Not in RFC 6749, but two names are common for it.
     let refresh_expires = ["refresh_token_expires_in", "refresh_expires_in"].iter().find_map(|name| moment(body.get(name)?, now));
-    let granted = match body.get("scope") {
+    let granted = match at(body, response.scope.as_deref().unwrap_or("scope")) {
         Some(Value::String(scopes)) => Some(split(scopes, shape.separator)),
         Some(Value::Array(scopes)) => Some(scopes.iter().filter_map(Value::as_str).map(str::to_owned).collect()),
         _ => None,
@@ -117,28 +126,50 @@ pub fn read(body: &Value, shape: &Shape<'_>, now: Time) -> Option<Received> {
     if refresh_expires.is_none() && shape.refresh_lifetime.is_some() {
         assumed.push("refresh_token".to_owned());
     }
-    let found = response.capture.iter().filter_map(|(name, path)| Some((name.clone(), text(path)?))).collect();
+    let mut found: IndexMap<String, String> = response.capture.iter().filter_map(|(name, path)| Some((name.clone(), text(path)?))).collect();
+    if !response.claims.is_empty()
+        && let Some(token) = access_token.or_else(|| jwt::decode(id_token.as_deref()?))
+    {
+        let claims = Value::Object(token.claims);
+        found.extend(response.claims.iter().filter_map(|(name, path)| Some((name.clone(), at(&claims, path).and_then(as_text)?))));
+    }
     Some(Received {
         access,
-        refresh_expires: refresh_expires.or_else(|| refresh.is_some().then(|| after(shape.refresh_lifetime)).flatten()),
+        refresh_expires: refresh_expires.or_else(|| after(shape.refresh_lifetime)),
         refresh,
+        anew: false,
         expires: expires.or_else(|| after(shape.access_lifetime)),
         granted,
-        id_token: text("id_token"),
+        id_token,
         assumed,
         found,
     })
 }
 
-/// The value at a path of member names: `authed_user.access_token`; a number picks from a list.
-fn at<'v>(value: &'v Value, path: &str) -> Option<&'v Value> {
-    path.split('.').try_fold(value, |value, step| match value {
-        Value::Array(items) => items.get(step.parse::<usize>().ok()?),
-        other => other.get(step),
-    })
+/// When the refresh token that is now in force ends: what the vendor says of it, or its idle time from now on; never after the grant itself.
+#[must_use]
+pub fn refresh_end(received: &Received, before: Option<&Tokens>, granted: Time, absolute: Option<SignedDuration>) -> Option<Time> {
+    if received.refresh.is_none() && before.is_none_or(|before| before.refresh.is_none()) {
+        return None;
+    }
+    let end = received.refresh_expires.or_else(|| before.filter(|_| received.refresh.is_none()).and_then(|before| before.refresh_expires));
+    let last = absolute.and_then(|absolute| granted.checked_add(absolute).ok());
+    [end, last].into_iter().flatten().min()
 }
 
-fn as_text(value: &Value) -> Option<String> {
+/// The value at a path; of several with `|` between, the first that is there. A number between dots picks from a list.
+pub fn at<'v>(value: &'v Value, paths: &str) -> Option<&'v Value> {
+    let numbered = |path: &str| {
+        path.split('.').try_fold(value, |value, step| match value {
+            Value::Array(items) => items.get(step.parse::<usize>().ok()?),
+            other => other.get(step),
+        })
+    };
+    let one = |path: &str| Path::parse(path).ok().and_then(|path| path.get(value)).or_else(|| numbered(path));
+    paths.split('|').map(str::trim).filter(|path| !path.is_empty()).find_map(|path| one(path).filter(|value| !value.is_null()))
+}
+
+pub fn as_text(value: &Value) -> Option<String> {
     match value {
         Value::String(text) if !text.is_empty() => Some(text.clone()),
         Value::Number(number) => Some(number.to_string()),
@@ -147,11 +178,14 @@ fn as_text(value: &Value) -> Option<String> {
     }
 }
 
-/// Seconds from now, as a number or in quotes; a Unix time where it is far too large for that; or RFC 3339. Nothing sensible is nothing.
+/// Seconds from now, as a number or in quotes; a Unix time where it is far too large for that, in milliseconds where it is larger still; or
+/// RFC 3339. Nothing sensible is nothing.
 fn moment(value: &Value, now: Time) -> Option<Time> {
     // Ten years of seconds; Unix time passed this in 1979.
     const LONGEST: f64 = 315_360_000.0;
-    let seconds = match value {
+    // The year 5138 in seconds, 1973 in milliseconds.
+    const MILLISECONDS: f64 = 1e11;
+    let number = match value {
         Value::Number(number) => number.as_f64()?,
         Value::String(text) => match text.trim().parse::<f64>() {
             Ok(seconds) => seconds,
@@ -159,11 +193,12 @@ fn moment(value: &Value, now: Time) -> Option<Time> {
         },
         _ => return None,
     };
-    if !seconds.is_finite() || seconds <= 0.0 {
+    if !number.is_finite() || number <= 0.0 {
         return None;
     }
+    let seconds = if number > MILLISECONDS { number / 1000.0 } else { number };
     let whole = SignedDuration::try_from_secs_f64(seconds).ok()?;
-    if seconds <= LONGEST { now.checked_add(whole).ok() } else { Time::from_duration(whole).ok() }
+    if number <= LONGEST { now.checked_add(whole).ok() } else { Time::from_duration(whole).ok() }
 }
 
 fn split(scopes: &str, separator: &str) -> Vec<String> {
@@ -228,6 +263,8 @@ mod tests {
             (json!("60"), Some(60)),
             (json!(59.5), Some(59)),
             (json!(1_767_229_200), Some(3600)),
+            (json!(1_767_229_200_000_i64), Some(3600)),
+            (json!("1767229200000"), Some(3600)),
             (json!("2026-01-01T01:00:00Z"), Some(3600)),
             (json!(0), None),
             (json!(-1), None),
@@ -244,7 +281,63 @@ mod tests {
         let received = read(&json!({"access_token": "a", "refresh_token": "r"}), &assumed, now()).unwrap();
         assert_eq!(seconds(&received), Some(3600));
         assert_eq!(received.refresh_expires.unwrap().duration_since(now()).as_hours(), 90 * 24);
-        assert!(read(&json!({"access_token": "a"}), &assumed, now()).unwrap().refresh_expires.is_none());
+    }
+
+    #[test]
+    fn the_refresh_token_ends_when_idle_and_with_the_grant() {
+        let day = |n: i64| now() + SignedDuration::from_hours(24 * n);
+        let days = |n: i64| Some(SignedDuration::from_hours(24 * n));
+        let before = |refresh: Option<&str>, end| {
+            let mut one = tokens(60);
+            (one.refresh, one.refresh_expires) = (refresh.map(str::to_owned), end);
+            one
+        };
+        let received = |refresh: Option<&str>, end| {
+            let mut one = read(&json!({"access_token": "a"}), &shape(&TokenResponse::default()), now()).unwrap();
+            (one.refresh, one.refresh_expires) = (refresh.map(str::to_owned), end);
+            one
+        };
+        // (it rotated, what is said of the new one, the old one and its end, when the grant began, its whole life) and the end
+        #[rustfmt::skip]
+        let table = [
+            (Some("r"), Some(day(14)), None, day(0), None, Some(day(14))),
+            (Some("r"), None, Some(before(Some("q"), Some(day(3)))), day(0), None, None),
+            (None, None, Some(before(Some("q"), Some(day(3)))), day(0), None, Some(day(3))),
+            (None, Some(day(14)), Some(before(Some("q"), Some(day(3)))), day(0), None, Some(day(14))),
+            (Some("r"), Some(day(14)), None, day(-85), days(90), Some(day(5))),
+            (Some("r"), None, None, day(-85), days(90), Some(day(5))),
+            (None, Some(day(14)), None, day(0), days(90), None),
+            (None, None, Some(before(None, None)), day(0), days(90), None),
+        ];
+        for (i, (refresh, end, before, granted, absolute, expected)) in table.into_iter().enumerate() {
+            assert_eq!(refresh_end(&received(refresh, end), before.as_ref(), granted, absolute), expected, "{i}");
+        }
+    }
+
+    #[test]
+    fn claims_and_ends_are_read_in_the_token_itself() {
+        let jwt = |claims: &Value| {
+            let part = |value: &Value| base64::Engine::encode(&base64::engine::general_purpose::URL_SAFE_NO_PAD, value.to_string());
+            format!("{}.{}.c2ln", part(&json!({"alg": "RS256"})), part(claims))
+        };
+        let response = TokenResponse {
+            access: Some("data.token | access_token".into()),
+            scope: Some("data.scopes|scope".into()),
+            claims: [("account".to_owned(), "act.id | sub".to_owned()), ("absent".to_owned(), "x".to_owned())].into_iter().collect(),
+            ..TokenResponse::default()
+        };
+        let end = now().as_second() + 900;
+        let token = jwt(&json!({"sub": "s", "act": {"id": 7}, "exp": end}));
+        let assumed = Shape { access_lifetime: lifetime(Some("1h")), ..shape(&response) };
+        let received = read(&json!({"access_token": token, "scope": "x", "data": {"scopes": ["y"]}}), &assumed, now()).unwrap();
+        assert_eq!((seconds(&received), received.found["account"].as_str(), received.found.len()), (Some(900), "7", 1));
+        assert_eq!((received.granted.unwrap(), received.assumed), (vec!["y".to_owned()], vec![]));
+        // What the response says goes before what the token says; an opaque token leaves it to the ID token.
+        let received = read(&json!({"access_token": token, "expires_in": 60}), &assumed, now()).unwrap();
+        assert_eq!(seconds(&received), Some(60));
+        let id = jwt(&json!({"sub": "person", "exp": end}));
+        let received = read(&json!({"access_token": "opaque", "id_token": id}), &assumed, now()).unwrap();
+        assert_eq!((seconds(&received), received.found["account"].as_str()), (Some(3600), "person"));
     }
 
     #[test]
@@ -256,9 +349,8 @@ mod tests {
         }
     }
 
-    #[test]
-    fn replaced_two_minutes_early_or_at_three_quarters_of_a_short_life() {
-        let tokens = |life: i64| Tokens {
+    fn tokens(life: i64) -> Tokens {
+        Tokens {
             access: "a".into(),
             refresh: None,
             obtained: now(),
@@ -267,7 +359,11 @@ mod tests {
             generation: 1,
             id_token: None,
             since: None,
-        };
+        }
+    }
+
+    #[test]
+    fn replaced_two_minutes_early_or_at_three_quarters_of_a_short_life() {
         let later = |seconds: i64| now() + SignedDuration::from_secs(seconds);
         for (life, age, fresh) in [(3600, 3479, true), (3600, 3480, false), (60, 44, true), (60, 45, false), (60, 61, false)] {
             assert_eq!(tokens(life).fresh(later(age)), fresh, "{life} {age}");

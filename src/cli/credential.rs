@@ -9,8 +9,8 @@ use serde_json::json;
 
 use super::output::{self, Table, Tone, cell};
 use super::{Context, args, connector, context, labels};
-use crate::model::{self, CredentialDraft, Input, Problem, Secret, Severity, TestOutcome, Time};
-use crate::ops::{Result, connectors, credentials};
+use crate::model::{self, CredentialDraft, Problem, Secret, Severity, TestOutcome, Time};
+use crate::ops::{Result, connectors, credentials, discover};
 use crate::prompt::pasting::Source;
 use crate::prompt::{ask, credential as prompt};
 use crate::words::clean;
@@ -344,9 +344,8 @@ fn walk(context: &Context, connector: &model::Connector, mut draft: CredentialDr
     let ws = &context.ws;
     let renewing = draft.replaces.is_some();
     let expires = given.secret_expires.as_deref().map(parse_day).transpose()?;
-    let inputs: Vec<&Input> = connector.inputs_for(&draft.method);
     let references: IndexMap<String, String> = answers.references.clone().into_iter().chain(given.references.iter().cloned()).collect();
-    let filled = fill(context, &inputs, &mut draft, &given, answers, &references, renewing);
+    let filled = fill(context, connector, &mut draft, &given, answers, &references, renewing);
     let secrets = match filled {
         Ok(secrets) => secrets,
         Err(problem) => {
@@ -375,6 +374,9 @@ fn walk(context: &Context, connector: &model::Connector, mut draft: CredentialDr
         let source = Source::of(context.person, given.secret_stdin.is_none());
         context.wait(async |sink| prompt::consent(ws, &draft, source, !given.no_browser, &sink).await)?;
     }
+    if !given.no_test {
+        lookups(context, &mut draft, given.save_anyway)?;
+    }
     let outcome = if given.no_test { None } else { Some(context.wait(async |sink| credentials::draft_test(ws, &draft.id, &sink).await)?) };
     if let Some(outcome) = outcome.as_ref().filter(|outcome| !outcome.ok && !given.save_anyway) {
         let kept = t!("cli.credential.draft_kept", name = clean::line(&draft.name, 120));
@@ -397,16 +399,38 @@ fn walk(context: &Context, connector: &model::Connector, mut draft: CredentialDr
     Ok(outcome.as_ref().map_or(0, outcome_code))
 }
 
+/// What the vendor has to tell before the test: several sites, say. A person chooses; without one the settings have to.
+fn lookups(context: &Context, draft: &mut CredentialDraft, save_anyway: bool) -> Result<()> {
+    let ws = &context.ws;
+    loop {
+        let choices = match context.wait(async |sink| discover::discover(ws, &draft.id, &sink).await) {
+            // The test tells why.
+            Err(_) if save_anyway => return Ok(()),
+            choices => choices,
+        };
+        let kept = || output::remark(&t!("cli.credential.draft_kept", name = clean::line(&draft.name, 120)));
+        let Some(choice) = choices.inspect_err(|_| kept())?.into_iter().next() else { return Ok(()) };
+        if !context.person {
+            kept();
+            return Err(choice.unanswered());
+        }
+        let chosen = prompt::choice(&choice)?;
+        draft.settings.insert(choice.id, chosen);
+        credentials::draft_save(ws, draft)?;
+    }
+}
+
 /// Puts answers into the draft and gives back the secrets. Flags win over the answers file, that over questions.
 fn fill(
     context: &Context,
-    inputs: &[&Input],
+    connector: &model::Connector,
     draft: &mut CredentialDraft,
     given: &Given,
     answers: Answers,
     references: &IndexMap<String, String>,
     renewing: bool,
 ) -> Result<Vec<(String, Secret)>> {
+    let inputs = connector.inputs_for(&draft.method);
     if let Some(name) = &given.name {
         draft.name.clone_from(name);
     }
@@ -420,8 +444,9 @@ fn fill(
     let named = answers.settings.keys().chain(answers.secrets.keys()).chain(given.set.iter().map(|(key, _)| key)).chain(&given.secret_stdin);
     for key in named.chain(references.keys()) {
         let input = inputs.iter().find(|input| input.key == *key);
-        if input.is_none() && !credentials::settings().contains(&key.as_str()) {
-            let known = inputs.iter().map(|input| input.key.as_str()).chain(credentials::settings()).collect::<Vec<_>>().join(", ");
+        let choices = || connector.auth.get(&draft.method).into_iter().flat_map(discover::settings);
+        if input.is_none() && !credentials::settings().contains(&key.as_str()) && !choices().any(|id| id == key) {
+            let known = inputs.iter().map(|input| input.key.as_str()).chain(choices()).chain(credentials::settings()).collect::<Vec<_>>().join(", ");
             return Err(problem!(Usage, "cli.credential.unknown_input", key = clean::line(key, 80), known = known));
         }
     }

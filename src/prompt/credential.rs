@@ -5,6 +5,7 @@ use indexmap::IndexMap;
 use super::pasting::{self, Source};
 use super::{ask, say};
 use crate::model::{CredentialDraft, Input, Secret, Sink};
+use crate::ops::discover::Choice;
 use crate::ops::{Result, Workspace, connectors, credentials};
 use crate::words::clean;
 use crate::{problem, t};
@@ -50,6 +51,24 @@ pub fn question(input: &Input, kept: bool, draft: &mut CredentialDraft, secrets:
         };
         let wrong = wrong.map_or_else(|| t!("cli.credential.empty").to_owned(), |finding| finding.problem.why);
         say::remark(&format!("  ✗ {}", clean::line(&wrong, 300)));
+    }
+}
+
+/// Asks which of several things is meant, by its number.
+pub fn choice(choice: &Choice) -> Result<String> {
+    for (i, option) in choice.options.iter().enumerate() {
+        let value = clean::line(&option.value, 80);
+        let shown = if option.label == option.value { value } else { format!("{} ({value})", clean::line(&option.label, 120)) };
+        say::remark(&format!("  {}. {shown}", i + 1));
+    }
+    loop {
+        let answer = ask::text(&clean::line(&choice.title, 80), None)?;
+        let by_number = answer.parse::<usize>().ok().and_then(|n| choice.options.get(n.checked_sub(1)?));
+        let by_name = || choice.options.iter().find(|option| option.value == answer || option.label.eq_ignore_ascii_case(&answer));
+        match by_number.or_else(by_name) {
+            Some(option) => return Ok(option.value.clone()),
+            None => say::remark(&format!("  ✗ {}", t!("cli.credential.no_choice", n = choice.options.len()))),
+        }
     }
 }
 

@@ -32,10 +32,19 @@ pub fn said(body: &[u8], hide: &[&str]) -> Said {
         said.code = Some(code);
     }
     let fit = |text: String, max| {
-        let text = hide.iter().filter(|secret| secret.len() >= 6).fold(text, |text, secret| text.replace(secret, "…"));
+        let text = hide.iter().filter(|secret| secret.len() >= 6).fold(text, |text, secret| hidden(text, secret));
         Some(clean::line(text.trim(), max)).filter(|text| !text.is_empty())
     };
     Said { message: said.message.and_then(|text| fit(text, LONGEST)), code: said.code.and_then(|text| fit(text, 80)) }
+}
+
+/// A text without a secret in any of the spellings in which it was sent: as it is, in a form or query, in JSON.
+#[must_use]
+pub fn hidden(text: String, secret: &str) -> String {
+    let form: String = url::form_urlencoded::byte_serialize(secret.as_bytes()).collect();
+    let json = Value::from(secret).to_string();
+    let spellings = [secret, &form, &form.replace('+', "%20"), json.trim_matches('"')];
+    spellings.into_iter().filter(|spelling| !spelling.is_empty()).fold(text, |text, spelling| text.replace(spelling, "…"))
 }
 
 fn from_json(value: &Value) -> Said {

@@ -63,6 +63,18 @@ pub fn client_for(url: &Url) -> Result<&'static reqwest::Client, Problem> {
     if is_loopback(url) { usable(&LOOPBACK) } else { client() }
 }
 
+/// The same, but every redirect is an answer: a login's cookies and codes come with them.
+pub fn client_staying(url: &Url) -> Result<&'static reqwest::Client, Problem> {
+    static LOOPBACK: LazyLock<Built> = LazyLock::new(|| stay(false));
+    static WORLD: LazyLock<Built> = LazyLock::new(|| stay(true));
+    allowed(url)?;
+    usable(if is_loopback(url) { &LOOPBACK } else { &WORLD })
+}
+
+fn stay(world: bool) -> Built {
+    builder(world).redirect(reqwest::redirect::Policy::none()).build().map_err(|error| with_causes(&error))
+}
+
 /// The client for addresses elsewhere, unchecked: prefer [`client_for`], which refuses plain http and keeps loopback out of proxies.
 pub fn client() -> Result<&'static reqwest::Client, Problem> {
     static WORLD: LazyLock<Built> = LazyLock::new(|| build(true));

@@ -6,7 +6,7 @@ use crate::auth::{consent, identity, references, registration, subject};
 use crate::catalog::template::Context;
 use crate::catalog::{addresses, input};
 use crate::model::{Connector, Credential, CredentialDraft, CredentialStatus, Finding, Input, Known, Problem, Secret, Severity, Time};
-use crate::ops::{Result, Workspace};
+use crate::ops::{Result, Workspace, discover};
 use crate::store::credentials::{KeptDraft, Standing};
 use crate::store::id;
 use crate::vault::reference::Reference;
@@ -87,8 +87,17 @@ pub fn draft_save(ws: &Workspace, draft: &CredentialDraft) -> Result<()> {
             keep_client(&before, &mut kept.draft);
         }
         let same = before.method == draft.method && before.connector == draft.connector;
-        let stale = !same || tidied(ws, &before) != tidied(ws, &kept.draft) || before.scopes != draft.scopes;
-        if stale {
+        // Another choice among what was looked up leaves the token as it is: the lookups are made again.
+        let asked = |draft: &CredentialDraft| {
+            let connector = ws.catalog().get(&draft.connector).ok();
+            let method = connector.as_ref().and_then(|connector| connector.auth.get(&draft.method));
+            let chosen: Vec<&str> = method.into_iter().flat_map(discover::settings).collect();
+            let mut settings = tidied(ws, draft);
+            settings.retain(|key, _| !chosen.contains(&key.as_str()));
+            settings
+        };
+        let stale = !same || asked(&before) != asked(&kept.draft) || before.scopes != draft.scopes;
+        if stale || tidied(ws, &before) != tidied(ws, &kept.draft) {
             kept.standing.status = None;
             kept.standing.tested = None;
             kept.standing.last_test = None;
@@ -248,6 +257,7 @@ pub fn draft_check(ws: &Workspace, draft: &CredentialDraft) -> Result<Vec<Findin
                 error(place(), problem!(Usage, "credential.secret_as_setting", label = clean::line(&one.label, 80), key = clean::line(key, 80)));
             }
             Some(_) => {}
+            None if discover::settings(method).any(|id| id == key) => {}
             None if addresses::SETTINGS.contains(&key.as_str()) || key == subject::ISSUER => {
                 if let Err(problem) = addresses::check(key, value) {
                     error(place(), problem);
@@ -264,7 +274,13 @@ pub fn draft_check(ws: &Workspace, draft: &CredentialDraft) -> Result<Vec<Findin
                 }
             }
             None => {
-                let known: Vec<&str> = inputs.iter().filter(|one| !one.secret).map(|one| one.key.as_str()).chain(addresses::SETTINGS).collect();
+                let known: Vec<&str> = inputs
+                    .iter()
+                    .filter(|one| !one.secret)
+                    .map(|one| one.key.as_str())
+                    .chain(discover::settings(method))
+                    .chain(addresses::SETTINGS)
+                    .collect();
                 let connector = clean::line(&connector.name, 80);
                 let known = clean::line(&known.join(", "), 200);
                 error(place(), problem!(Usage, "credential.unknown_setting", key = clean::line(key, 80), connector = connector, known = known));

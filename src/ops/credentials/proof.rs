@@ -5,7 +5,7 @@ use super::get;
 use crate::auth::{check, references};
 use crate::model::{Credential, Sink, TestOutcome};
 use crate::ops::consent::registered;
-use crate::ops::{Result, Workspace};
+use crate::ops::{Result, Workspace, discover};
 
 /// Obtains a token where the method needs one, and makes the connector's test request. A failed test is `Ok` with `ok: false`.
 pub async fn draft_test(ws: &Workspace, draft: &str, sink: &Sink) -> Result<TestOutcome> {
@@ -26,7 +26,13 @@ async fn tested(ws: &Workspace, read: impl Fn() -> Result<Credential>, sink: &Si
     let link = || -> Result<check::Link> { check::link(ws.store()?, ws.vault(), ws.catalog(), &read()?) };
     let check::Tested { outcome, status } = match check::obtain(&link()?, sink).await? {
         Some(failed) => failed,
-        None => check::run(&link()?, sink).await?,
+        // What was never looked up, or was chosen anew, belongs to the test request as well.
+        None => match discover::settle(ws, &read, sink).await {
+            Ok(None) => check::run(&link()?, sink).await?,
+            Ok(Some(choice)) => return Err(choice.unanswered()),
+            Err(problem) if sink.cancelled() => return Err(problem),
+            Err(problem) => check::ended(&link()?, problem),
+        },
     };
     ws.store()?.note_standing(&read()?.id, |standing| {
         standing.status = Some(status);
