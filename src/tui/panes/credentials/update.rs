@@ -195,6 +195,9 @@ fn details(credential: &Credential, state: &State) -> Vec<Line> {
     for key in &credential.secrets {
         push(&text::clean(key), crate::t!("credentials.in_vault").to_owned());
     }
+    for (key, reference) in &credential.references {
+        push(&text::clean(key), crate::t!("credentials.read_from", reference = text::clean(reference)));
+    }
     for (key, value) in &credential.found {
         push(&text::clean(key), crate::t!("credentials.found", value = text::clean(value)));
     }
