@@ -4,15 +4,16 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::authorizer;
+use super::ends;
 use super::keeper::Keeper;
 use super::refusal::Failure;
 use super::subject::Subject;
 use crate::catalog::{Catalog, template};
-use crate::model::{AuthKind, Check, Credential, CredentialStatus, Format, Problem, ProblemKind, Progress, Secret, Sink, TestOutcome, Time};
+use crate::model::{AuthKind, Check, Credential, CredentialStatus, End, Format, Problem, ProblemKind, Progress, Secret, Sink, TestOutcome, Time};
 use crate::store::Store;
 use crate::vault::Vault;
 use crate::vendor::client::{Answer, Body, Call, Client};
-use crate::vendor::rules;
+use crate::vendor::{http, rules};
 use crate::words::clean;
 use crate::{problem, t};
 
@@ -28,6 +29,18 @@ pub struct Link {
 pub fn link(store: &Arc<Store>, vault: &Arc<Vault>, catalog: &Catalog, credential: &Credential) -> Result<Link, Problem> {
     let subject = Subject::load(vault, catalog, credential)?;
     let keeper = subject.method().kind.has_token().then(|| Arc::new(Keeper::new(Arc::clone(store), Arc::clone(vault), subject.clone())));
+    linked(keeper, subject)
+}
+
+/// The same for a secret that the credential does not have yet: a token is obtained with it in any case, and what fails is not the
+/// credential's fault.
+pub fn trial(store: &Arc<Store>, vault: &Arc<Vault>, subject: Subject) -> Result<Link, Problem> {
+    let keeper = subject.method().kind.has_token().then(|| Arc::new(Keeper::for_trial(Arc::clone(store), Arc::clone(vault), subject.clone())));
+    linked(keeper, subject)
+}
+
+/// A subject with tokens that are kept already.
+pub fn linked(keeper: Option<Arc<Keeper>>, subject: Subject) -> Result<Link, Problem> {
     let authorizer = authorizer::of(&subject, keeper.as_ref())?;
     let client = Client::new(Arc::clone(&subject.connector), subject.context.clone(), authorizer)?;
     Ok(Link { client, subject, keeper })
@@ -37,6 +50,12 @@ pub fn link(store: &Arc<Store>, vault: &Arc<Vault>, catalog: &Catalog, credentia
 pub struct Tested {
     pub outcome: TestOutcome,
     pub status: CredentialStatus,
+    /// By how many seconds this host's clock is ahead of the vendor's, where the answer told the time.
+    pub clock_ahead: Option<i64>,
+    /// The scopes of the token, where the answer named them.
+    pub granted: Option<Vec<String>>,
+    /// When the secret ends, where the answer told it.
+    pub secret_end: Option<End>,
 }
 
 /// Obtains a token where the method needs one; `Some` when none was to be had, which is a failed test. The values that a token response
@@ -104,7 +123,13 @@ async fn ask(link: &Link, check: &Check, sink: &Sink) -> Result<Tested, Problem>
                 ProblemKind::PersonMustAct => CredentialStatus::Refused,
                 _ => CredentialStatus::Unknown,
             };
-            return Ok(Tested { outcome: TestOutcome { problem: Some(redacted(problem, &hide)), ..outcome }, status });
+            return Ok(Tested {
+                clock_ahead: None,
+                granted: None,
+                secret_end: None,
+                outcome: TestOutcome { problem: Some(redacted(problem, &hide)), ..outcome },
+                status,
+            });
         }
     };
     let problem = judge(link, check, &answer);
@@ -127,7 +152,31 @@ async fn ask(link: &Link, check: &Check, sink: &Sink) -> Result<Tested, Problem>
             problem: problem.map(|problem| redacted(problem, &hide)),
         },
         status,
+        clock_ahead: clock_ahead(&answer),
+        granted: granted(link, &answer),
+        secret_end: secret_end(link, &answer),
     })
+}
+
+/// Scopes in a header; only what worked is believed.
+fn granted(link: &Link, answer: &Answer) -> Option<Vec<String>> {
+    let header = link.subject.method().scopes.granted_header.as_deref().filter(|_| answer.status < 400)?;
+    let scopes = answer.header(header)?.split([',', ' ']).filter(|scope| !scope.is_empty());
+    Some(scopes.map(|scope| clean::line(scope, 200)).collect())
+}
+
+fn secret_end(link: &Link, answer: &Answer) -> Option<End> {
+    let expiry = link.subject.method().expiry.as_ref().filter(|_| answer.status < 400)?;
+    let at = ends::moment(answer.header(expiry.header.as_deref()?)?)?;
+    Some(End { what: "secret".to_owned(), field: expiry.input.clone(), at, known_from: "vendor".to_owned() })
+}
+
+/// The `Date` of an answer that came just now. One from a cache is as old as its `Age` says, and tells nothing.
+fn clock_ahead(answer: &Answer) -> Option<i64> {
+    if answer.header("age").is_some() {
+        return None;
+    }
+    http::behind(answer.header("date")?, std::time::SystemTime::now()).map(|behind| -behind.as_secs())
 }
 
 /// Why an answer does not prove anything; `None` when it does.
@@ -194,21 +243,43 @@ fn without_request(link: &Link) -> Result<Tested, Problem> {
         let shown = clean::line(&path.display().to_string(), 200);
         let opened = std::fs::File::open(&path).and_then(|file| file.metadata());
         return Ok(match opened {
-            Ok(metadata) if metadata.is_file() => {
-                Tested { outcome: outcome(true, shown, t!("auth.check.file_there"), None), status: CredentialStatus::Valid }
-            }
+            Ok(metadata) if metadata.is_file() => Tested {
+                clock_ahead: None,
+                granted: None,
+                secret_end: None,
+                outcome: outcome(true, shown, t!("auth.check.file_there"), None),
+                status: CredentialStatus::Valid,
+            },
             Ok(_) => {
                 let problem = problem!(Usage, "auth.check.no_file", path = shown);
-                Tested { outcome: outcome(false, shown, "", Some(problem)), status: CredentialStatus::Refused }
+                Tested {
+                    clock_ahead: None,
+                    granted: None,
+                    secret_end: None,
+                    outcome: outcome(false, shown, "", Some(problem)),
+                    status: CredentialStatus::Refused,
+                }
             }
             Err(error) => {
                 let problem = problem!(Usage, "auth.check.file", path = shown, reason = error);
-                Tested { outcome: outcome(false, shown, "", Some(problem)), status: CredentialStatus::Refused }
+                Tested {
+                    clock_ahead: None,
+                    granted: None,
+                    secret_end: None,
+                    outcome: outcome(false, shown, "", Some(problem)),
+                    status: CredentialStatus::Refused,
+                }
             }
         });
     }
     if link.keeper.is_some() {
-        return Ok(Tested { outcome: outcome(true, String::new(), t!("auth.check.token_only"), None), status: CredentialStatus::Valid });
+        return Ok(Tested {
+            clock_ahead: None,
+            granted: None,
+            secret_end: None,
+            outcome: outcome(true, String::new(), t!("auth.check.token_only"), None),
+            status: CredentialStatus::Valid,
+        });
     }
     Err(problem!(Failed, "auth.check.none", vendor = subject.vendor()))
 }
@@ -225,7 +296,7 @@ pub fn ended(link: &Link, problem: Problem) -> Tested {
 }
 
 fn failed(failure: Failure) -> Tested {
-    Tested { status: failure.status, outcome: failure.outcome() }
+    Tested { clock_ahead: None, granted: None, secret_end: None, status: failure.status, outcome: failure.outcome() }
 }
 
 /// Everything that was sent and must not be told.

@@ -15,14 +15,14 @@ use url::Url;
 use super::authorization::{self, Address};
 use super::callback::{self, Answer, Expected, Reply};
 use super::device;
-use super::keeper::Keeper;
+use super::keeper::{INCOMING, Keeper};
 use super::listener::{Pages, Sockets};
 use super::metadata::Document;
 use super::paste;
 use super::pending::{self, Pending};
 use super::redirect;
 use super::refusal::Failure;
-use super::request::{self, Grant};
+use super::request::Grant;
 use super::subject::{REDIRECT_URI, Subject};
 use super::tokens::Received;
 use super::{endpoints, handoff, tokens};
@@ -383,14 +383,7 @@ impl Flow {
             Won::Answer(Answer::Code(given)) => {
                 let verifier = self.verifier.as_ref().map(Secret::expose);
                 let grant = Grant::Code { code: given.code.expose(), verifier, redirect_uri: &self.redirect_uri };
-                // What came beside the code may be a part of the token address.
-                let mut subject = self.keeper.subject.clone();
-                subject.context.found.extend(given.found.clone());
-                let mut received = request::tokens(&subject, &grant).await.map_err(|failure: Failure| failure.problem)?;
-                for (name, value) in given.found {
-                    received.found.entry(name).or_insert(value);
-                }
-                received
+                return self.keeper.redeem(&grant, given.found).await.map_err(|failure: Failure| failure.problem);
             }
         };
         self.keeper.keep_first(received).await
@@ -547,18 +540,18 @@ fn doing(doing: String) -> Progress {
 /// Whether a field of the vault holds tokens.
 #[must_use]
 pub fn is_token(field: &str) -> bool {
-    field == tokens::FIELD
+    field == tokens::FIELD || field == INCOMING
 }
 
 /// Whether a credential or draft of this method has been consented to.
 pub fn given(vault: &Vault, owner: &str) -> Result<bool, Problem> {
-    Ok(vault.fields(owner)?.iter().any(|field| field == tokens::FIELD))
+    Ok(vault.fields(owner)?.iter().any(|field| is_token(field)))
 }
 
 /// Takes back what was obtained, because what it was obtained for has changed.
 pub fn forget(store: &Store, vault: &Vault, owner: &str) -> Result<(), Problem> {
     let fields = vault.fields(owner)?;
-    let held: Vec<&String> = fields.iter().filter(|field| *field == tokens::FIELD || *field == pending::FIELD).collect();
+    let held: Vec<&String> = fields.iter().filter(|field| is_token(field) || *field == pending::FIELD).collect();
     if held.is_empty() {
         return Ok(());
     }

@@ -1,23 +1,67 @@
 //! Keeps the tokens of one credential: one refresh at a time, whoever asks, in this process or another.
 //!
-//! A refresh token that rotates is spent by being sent (RFC 9700 §4.14.2): sent twice, the whole family of tokens is revoked. So a refresh
-//! holds a file lock in the workspace; whoever waited reads the vault again before asking. Before the request the lock file says which
-//! generation is about to be spent, and the answer is durable in the vault before anybody uses it.
+//! A refresh token that rotates is spent by being sent (RFC 9700 §4.14.2): sent twice, the whole family of tokens may be revoked. So a
+//! refresh
+//!
+//! 1. takes the credential's lock; whoever waited reads the vault again before asking;
+//! 2. writes down, durably, which generation is about to be spent (`journal`);
+//! 3. sends the request;
+//! 4. seals the answer into the vault as it came, durably, before anything is read in it (`INCOMING`);
+//! 5. reads it, keeps the new tokens durably, and only then lets anybody use them;
+//! 6. forgets the answer and the intent.
+//!
+//! # The window
+//!
+//! Whatever ends this process (`kill -9`, a power failure) loses nothing before the server has spent the token, and nothing after step 4.
+//! Between the moment at which *the server has spent the refresh token* and the moment at which *its answer is on our disk* the only copy
+//! of the new token is on the wire or in memory: no client can close this window alone. The intent tells the next process that it
+//! was there. It sends the same refresh token once more, which works where the server allows that for a while (an overlap or grace period)
+//! or did not spend it; where it is refused, the credential needs consent, and the problem says that this window was the reason, and when
+//! (`auth.token.interrupted`). A login of several steps keeps no answer as it came: its window lasts until step 5.
 
-use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{Read as _, Seek as _, Write as _};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
+
+use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
 
 use super::grants;
+pub use super::journal::Lock;
+use super::journal::{Intent, Refused, lock_problem};
 use super::refusal::Failure;
+use super::request::{self, Grant};
 use super::subject::Subject;
 use super::tokens::{self, Received, Tokens};
-use crate::model::{CredentialStatus, Problem, Time};
+use crate::model::{CredentialStatus, Problem, Secret, Time};
 use crate::problem;
-use crate::store::{Store, private_dir};
+use crate::store::Store;
 use crate::vault::Vault;
+
+/// The vault's field for an answer that is on disk and not yet read.
+pub const INCOMING: &str = "incoming";
+
+/// An answer of the token endpoint as it came.
+#[derive(Serialize, Deserialize)]
+struct Incoming {
+    /// Of the tokens that were there when it was asked for.
+    generation: u64,
+    /// Another family: the answer to a consent.
+    first: bool,
+    at: Time,
+    content_type: String,
+    body: String,
+    /// Values to keep under `found` that came beside the code.
+    #[serde(default)]
+    found: IndexMap<String, String>,
+}
+
+impl Drop for Incoming {
+    fn drop(&mut self) {
+        zeroize::Zeroize::zeroize(&mut self.body);
+    }
+}
 
 pub struct Keeper {
     pub store: Arc<Store>,
@@ -26,12 +70,46 @@ pub struct Keeper {
     held: tokio::sync::Mutex<Option<Tokens>>,
     /// Generation of the tokens that were handed out last.
     used: AtomicU64,
+    /// A secret is being tried that is not the credential's: what fails says nothing about the credential.
+    trial: bool,
+}
+
+/// How much is under way in this process that must not be cut off.
+static UNDER_WAY: LazyLock<watch::Sender<usize>> = LazyLock::new(|| watch::channel(0).0);
+
+struct UnderWay;
+
+impl UnderWay {
+    fn begin() -> Self {
+        UNDER_WAY.send_modify(|n| *n += 1);
+        Self
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        UNDER_WAY.send_modify(|n| *n -= 1);
+    }
+}
+
+/// Waits until no refresh is under way in this process, for as long as a request may take. Called before a process ends whose caller no
+/// longer waits: a refresh that is cut off may cost the consent.
+pub async fn settled() {
+    const LONGEST: Duration = Duration::from_secs(35);
+    let mut under_way = UNDER_WAY.subscribe();
+    let _ = tokio::time::timeout(LONGEST, under_way.wait_for(|n| *n == 0)).await;
 }
 
 impl Keeper {
     #[must_use]
     pub fn new(store: Arc<Store>, vault: Arc<Vault>, subject: Subject) -> Self {
-        Self { store, vault, subject, held: tokio::sync::Mutex::new(None), used: AtomicU64::new(0) }
+        Self { store, vault, subject, held: tokio::sync::Mutex::new(None), used: AtomicU64::new(0), trial: false }
+    }
+
+    /// For a subject with a secret that the credential does not have yet.
+    #[must_use]
+    pub fn for_trial(store: Arc<Store>, vault: Arc<Vault>, subject: Subject) -> Self {
+        Self { trial: true, ..Self::new(store, vault, subject) }
     }
 
     /// Tokens that can be used now; refreshed or obtained first where that is needed and possible.
@@ -43,11 +121,12 @@ impl Keeper {
             None => Tokens::load(&self.vault, &self.subject.id)?,
         };
         let tokens = match known {
-            Some(tokens) if tokens.fresh(now) => tokens,
+            // What was obtained with another secret proves nothing about this one.
+            Some(tokens) if tokens.fresh(now) && !self.untried() => tokens,
             stale => match self.renew(stale.as_ref().map_or(0, |tokens| tokens.generation)).await {
                 Ok(tokens) => tokens,
                 // The old one lasts a little longer; the next request asks again.
-                Err(failure) => match stale.filter(|tokens| failure.passes() && tokens.alive(Time::now())) {
+                Err(failure) => match stale.filter(|tokens| failure.passes() && tokens.alive(Time::now()) && !self.trial) {
                     Some(tokens) => tokens,
                     None => return Err(failure),
                 },
@@ -56,6 +135,10 @@ impl Keeper {
         self.used.store(tokens.generation, Ordering::Release);
         *held = Some(tokens.clone());
         Ok(tokens)
+    }
+
+    fn untried(&self) -> bool {
+        self.trial && self.used.load(Ordering::Acquire) == 0
     }
 
     /// After a 401: whether there are now other tokens than those that were refused.
@@ -69,29 +152,52 @@ impl Keeper {
     /// Other tokens than `seen`. Goes on to its end even when the caller stops waiting: a spent refresh token's answer must be kept.
     async fn renew(self: &Arc<Self>, seen: u64) -> Result<Tokens, Failure> {
         let keeper = Arc::clone(self);
-        match tokio::spawn(async move { keeper.renew_now(seen).await }).await {
+        let under_way = UnderWay::begin();
+        let renewing = tokio::spawn(async move {
+            let renewed = keeper.renew_now(seen).await;
+            drop(under_way);
+            renewed
+        });
+        match renewing.await {
             Ok(result) => result,
             Err(_) => Err(problem!(Failed, "auth.stopped", vendor = self.subject.vendor()).into()),
         }
     }
 
     async fn renew_now(&self, seen: u64) -> Result<Tokens, Failure> {
+        let began = Time::now();
         let owner = self.subject.id.as_str();
-        let mut lock = Lock::take(&self.store, owner, &self.subject.vendor()).await?;
-        let tokens = Tokens::load(&self.vault, owner)?;
-        if let Some(tokens) = tokens.as_ref().filter(|tokens| tokens.generation != seen && tokens.fresh(Time::now())) {
+        let lock = Lock::take(&self.store, owner, &self.subject.vendor()).await?;
+        let tokens = self.recovered(&lock)?;
+        if let Some(tokens) = tokens.as_ref().filter(|tokens| tokens.generation != seen && tokens.fresh(Time::now()) && !self.untried()) {
             return Ok(tokens.clone());
         }
         let generation = tokens.as_ref().map_or(0, |tokens| tokens.generation);
         let kind = self.subject.method().kind;
         let refresh = tokens.as_ref().and_then(|tokens| tokens.refresh.as_deref()).filter(|_| grants::refreshes(self.subject.method()));
         let person = kind.needs_consent();
+        let mut intent = None;
         let asked = match (person, refresh) {
             (false, None) => grants::afresh(&self.subject).await,
             (_, Some(token)) => {
-                let interrupted = lock.intent() == Some(generation);
-                lock.intend(Some(generation)).map_err(|error| lock_problem(&error))?;
-                grants::renewed(&self.subject, token, interrupted).await
+                let before = lock.intent(generation);
+                // Somebody asked while we waited, with the same token, and was told no: asking again brings nothing.
+                if let Some(refused) = before.as_ref().and_then(|before| before.refused.clone()).filter(|refused| refused.at >= began && !self.trial)
+                {
+                    return Err(refused.failure());
+                }
+                // A refusal ends the doubt, unless it was itself explained with one.
+                let doubtful = before.filter(|before| before.refused.as_ref().is_none_or(is_window));
+                let now = Intent { generation, at: doubtful.as_ref().map_or_else(Time::now, |before| before.at), refused: None };
+                lock.intend(&now).map_err(|error| lock_problem(&error))?;
+                let subject = self.witnessed(self.subject.clone(), generation, false, IndexMap::new());
+                let asked = grants::renewed(&subject, token, doubtful.is_some()).await;
+                let asked = asked.map_err(|failure| match &doubtful {
+                    Some(doubt) if failure.status == CredentialStatus::NeedsConsent => dated(failure, doubt),
+                    _ => failure,
+                });
+                intent = Some((now, doubtful));
+                asked
             }
             (true, None) => {
                 let problem = match tokens {
@@ -104,12 +210,14 @@ impl Keeper {
         match asked {
             Ok(received) => {
                 let renewed = self.keep(received, tokens.as_ref())?;
-                lock.intend(None).map_err(|error| lock_problem(&error))?;
+                lock.settle().map_err(|error| lock_problem(&error))?;
                 Ok(renewed)
             }
             Err(failure) => {
-                if !failure.passes() {
-                    lock.intend(None).map_err(|error| lock_problem(&error))?;
+                if let Some((now, doubtful)) = intent {
+                    self.note_refusal(&lock, now, doubtful, &failure).map_err(|error| lock_problem(&error))?;
+                }
+                if !failure.passes() && !self.trial {
                     let noted = self.store.note_standing(owner, |standing| {
                         standing.status = Some(failure.status);
                         standing.last_test = Some(failure.clone().outcome());
@@ -121,17 +229,91 @@ impl Keeper {
         }
     }
 
-    /// Keeps what a code was redeemed for, in place of whatever was there.
-    pub async fn keep_first(&self, received: Received) -> Result<(), Problem> {
-        let mut lock = Lock::take(&self.store, &self.subject.id, &self.subject.vendor()).await?;
-        let before = Tokens::load(&self.vault, &self.subject.id)?;
-        self.keep(Received { anew: true, ..received }, before.as_ref())?;
-        lock.intend(None).map_err(|error| lock_problem(&error))
+    /// What stays of an intent after a request that brought nothing.
+    fn note_refusal(&self, lock: &Lock, now: Intent, doubtful: Option<Intent>, failure: &Failure) -> std::io::Result<()> {
+        let answered_no = failure.http.is_some_and(|status| (400..500).contains(&status));
+        match doubtful {
+            // The server has not said what became of the token, now or earlier.
+            _ if failure.passes() && !answered_no => Ok(()),
+            Some(doubt) if failure.passes() => lock.intend(&doubt),
+            None if failure.passes() => lock.settle(),
+            // Another secret's refusal is nobody else's.
+            Some(doubt) if self.trial => lock.intend(&doubt),
+            None if self.trial => lock.settle(),
+            _ => lock.intend(&Intent { refused: Some(Refused::of(failure)), ..now }),
+        }
     }
 
-    fn keep(&self, received: Received, before: Option<&Tokens>) -> Result<Tokens, Problem> {
+    /// The tokens as they are kept. An answer that was on disk when a process ended takes their place first.
+    fn recovered(&self, lock: &Lock) -> Result<Option<Tokens>, Problem> {
+        let owner = self.subject.id.as_str();
+        let tokens = Tokens::load(&self.vault, owner)?;
+        if !self.vault.fields(owner)?.iter().any(|field| field == INCOMING) {
+            return Ok(tokens);
+        }
+        let generation = tokens.as_ref().map_or(0, |tokens| tokens.generation);
+        let incoming = self.vault.get(owner, INCOMING)?.and_then(|text| serde_json::from_str::<Incoming>(text.expose()).ok());
+        let Some(incoming) = incoming.filter(|incoming| incoming.generation == generation) else {
+            // It was read, and only this was not done any more.
+            self.vault.remove(owner, INCOMING)?;
+            return Ok(tokens);
+        };
+        // One that cannot be read stays: the definition may be mended.
+        let Some(mut received) = request::read_kept(&self.subject, &incoming.content_type, incoming.body.as_bytes(), incoming.at) else {
+            return Ok(tokens);
+        };
+        beside(&mut received, &incoming.found);
+        received.anew |= incoming.first;
+        let recovered = self.keep(received, tokens.as_ref())?;
+        lock.settle().map_err(|error| lock_problem(&error))?;
+        Ok(Some(recovered))
+    }
+
+    /// The subject for a request whose answer is sealed into the vault before it is read.
+    fn witnessed(&self, subject: Subject, generation: u64, first: bool, found: IndexMap<String, String>) -> Subject {
+        let (vault, owner) = (Arc::clone(&self.vault), self.subject.id.clone());
+        subject.witnessed(Arc::new(move |content_type: &str, body: &[u8]| {
+            let (body, found) = (String::from_utf8_lossy(body).into_owned(), found.clone());
+            let incoming = Incoming { generation, first, at: Time::now(), content_type: content_type.to_owned(), body, found };
+            let text = serde_json::to_string(&incoming).map(Secret::new).map_err(|error| problem!(Failed, "auth.lock", reason = error))?;
+            vault.put(&owner, INCOMING, &text)
+        }))
+    }
+
+    /// Redeems what a person consented to, once, and keeps the tokens in place of whatever was there. `found` came beside the code: it may
+    /// be a part of the token address, and is kept with the credential.
+    pub async fn redeem(&self, grant: &Grant<'_>, found: IndexMap<String, String>) -> Result<(), Failure> {
+        let _under_way = UnderWay::begin();
+        let lock = Lock::take(&self.store, &self.subject.id, &self.subject.vendor()).await?;
+        let before = Tokens::load(&self.vault, &self.subject.id)?;
+        let generation = before.as_ref().map_or(0, |tokens| tokens.generation);
+        let mut subject = self.subject.clone();
+        subject.context.found.extend(found.clone());
+        let mut received = request::tokens(&self.witnessed(subject, generation, true, found.clone()), grant).await?;
+        beside(&mut received, &found);
+        Ok(self.put_first(&lock, received, before.as_ref())?)
+    }
+
+    /// Keeps what a code was redeemed for, in place of whatever was there.
+    pub async fn keep_first(&self, received: Received) -> Result<(), Problem> {
+        let lock = Lock::take(&self.store, &self.subject.id, &self.subject.vendor()).await?;
+        let before = Tokens::load(&self.vault, &self.subject.id)?;
+        self.put_first(&lock, received, before.as_ref())
+    }
+
+    fn put_first(&self, lock: &Lock, received: Received, before: Option<&Tokens>) -> Result<(), Problem> {
+        self.keep(Received { anew: true, ..received }, before)?;
+        lock.settle().map_err(|error| lock_problem(&error))
+    }
+
+    fn keep(&self, mut received: Received, before: Option<&Tokens>) -> Result<Tokens, Problem> {
         let owner = self.subject.id.as_str();
         let (now, seen) = (Time::now(), before.map_or(0, |tokens| tokens.generation));
+        // A refresh token that ends unused has just been used, also where it stays the same.
+        if received.refresh.is_none() && received.refresh_expires.is_none() {
+            let idle = tokens::lifetime(self.subject.method().lifetime.refresh.as_deref());
+            received.refresh_expires = idle.and_then(|idle| now.checked_add(idle).ok());
+        }
         // Another family: nothing of the old tokens is carried over but the count.
         let before = before.filter(|_| !received.anew);
         let since = before.and_then(|tokens| tokens.since).unwrap_or(now);
@@ -148,15 +330,15 @@ impl Keeper {
             since: Some(since),
         };
         // First what must not be lost; then what is only shown.
-        tokens.save(&self.vault, owner)?;
+        tokens.save(&self.vault, owner, &[INCOMING])?;
         let alone = !self.subject.method().kind.needs_consent();
         self.store.note_standing(owner, |standing| {
             standing.access_expires = tokens.expires;
             standing.refresh_expires = tokens.refresh_expires;
             standing.refreshes = alone || tokens.refresh.is_some();
-            // RFC 6749 §5.1: nothing said means that all was granted.
             standing.known.scopes_said = received.granted.is_some();
             standing.known.assumed = received.assumed;
+            // RFC 6749 §5.1: nothing said means that all was granted.
             standing.granted = received.granted.unwrap_or_else(|| self.subject.scopes.clone());
             standing.found.extend(received.found);
             // A refusal by the API itself is not undone by a new token.
@@ -168,119 +350,30 @@ impl Keeper {
     }
 }
 
+/// What the response itself brought wins over what came beside the code.
+fn beside(received: &mut Received, found: &IndexMap<String, String>) {
+    for (name, value) in found {
+        received.found.entry(name.clone()).or_insert_with(|| value.clone());
+    }
+}
+
+/// Whether a refusal was explained with the window.
+fn is_window(refused: &Refused) -> bool {
+    refused.problem.code.as_deref() == Some(WINDOW)
+}
+
+/// The code of the problem that names the window.
+pub const WINDOW: &str = "refresh_interrupted";
+
+/// A refusal that comes after a refresh that was cut off, with the moment of that.
+fn dated(mut failure: Failure, doubt: &Intent) -> Failure {
+    let at = doubt.at.strftime("%Y-%m-%d %H:%M:%SZ");
+    failure.problem.why = crate::t!("auth.token.window", at = at, why = failure.problem.why);
+    failure.problem.code = Some(WINDOW.to_owned());
+    failure
+}
+
 /// A signed token in compact form without its signature (RFC 7515 §7.1).
 fn unsigned(token: &str) -> String {
     token.rsplit_once('.').map(|(content, _)| format!("{content}.")).unwrap_or_default()
-}
-
-fn lock_problem(error: &std::io::Error) -> Problem {
-    problem!(Failed, "auth.lock", reason = error)
-}
-
-/// The lock of one credential's tokens: a file that also says which generation is about to be spent. The system frees it when its holder
-/// dies; the intent stays.
-pub struct Lock(File);
-
-impl Lock {
-    /// Waits for other tasks and processes.
-    pub async fn take(store: &Store, owner: &str, vendor: &str) -> Result<Self, Problem> {
-        const LONGEST: Duration = Duration::from_secs(75);
-        let file = Self::file(store, owner).map_err(|error| lock_problem(&error))?;
-        let started = Instant::now();
-        let mut pause = Duration::from_millis(5);
-        while !Self::tried(&file)? {
-            if started.elapsed() > LONGEST {
-                return Err(problem!(Failed, "auth.locked", vendor = vendor));
-            }
-            tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(Duration::from_millis(100));
-        }
-        Ok(Self(file))
-    }
-
-    /// The same without a runtime, and without patience: a refresh under way is over in a moment, or it is not.
-    pub fn take_now(store: &Store, owner: &str, vendor: &str) -> Result<Self, Problem> {
-        let file = Self::file(store, owner).map_err(|error| lock_problem(&error))?;
-        if Self::tried(&file)? {
-            return Ok(Self(file));
-        }
-        let (sender, locked) = std::sync::mpsc::channel();
-        std::thread::spawn(move || {
-            let result = file.lock().map(|()| file);
-            // Nobody waits any more: the file is dropped, and the lock with it.
-            let _ = sender.send(result);
-        });
-        match locked.recv_timeout(Duration::from_secs(5)) {
-            Ok(Ok(file)) => Ok(Self(file)),
-            Ok(Err(error)) => Err(lock_problem(&error)),
-            Err(_) => Err(problem!(Failed, "auth.locked", vendor = vendor)),
-        }
-    }
-
-    fn tried(file: &File) -> Result<bool, Problem> {
-        match file.try_lock() {
-            Ok(()) => Ok(true),
-            Err(TryLockError::WouldBlock) => Ok(false),
-            Err(TryLockError::Error(error)) => Err(lock_problem(&error)),
-        }
-    }
-
-    /// Takes the file away, when its owner is gone.
-    pub fn remove(store: &Store, owner: &str) {
-        // One that stays does no harm.
-        let _ = std::fs::remove_file(Self::dir(store).join(format!("{owner}.lock")));
-    }
-
-    fn dir(store: &Store) -> std::path::PathBuf {
-        store.dir().join("locks")
-    }
-
-    fn file(store: &Store, owner: &str) -> std::io::Result<File> {
-        use std::os::unix::fs::OpenOptionsExt as _;
-        let dir = Self::dir(store);
-        private_dir(&dir)?;
-        OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(dir.join(format!("{owner}.lock")))
-    }
-
-    fn intent(&mut self) -> Option<u64> {
-        let mut text = String::new();
-        self.0.rewind().ok()?;
-        (&self.0).take(32).read_to_string(&mut text).ok()?;
-        text.trim().parse().ok()
-    }
-
-    fn intend(&mut self, generation: Option<u64>) -> std::io::Result<()> {
-        self.0.rewind()?;
-        self.0.set_len(0)?;
-        if let Some(generation) = generation {
-            writeln!(self.0, "{generation}")?;
-        }
-        self.0.sync_data()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test(flavor = "multi_thread")]
-    async fn one_holder_at_a_time_and_the_intent_outlives_him() {
-        let dir = tempfile::tempdir().unwrap();
-        let store = Arc::new(Store::open(dir.path()).unwrap());
-        let mut first = Lock::take(&store, "cred_a", "X").await.unwrap();
-        assert_eq!(first.intent(), None);
-        first.intend(Some(41)).unwrap();
-        assert!(!Lock::tried(&Lock::file(&store, "cred_a").unwrap()).unwrap());
-        assert!(Lock::tried(&Lock::file(&store, "cred_b").unwrap()).unwrap());
-        let waiting = {
-            let store = Arc::clone(&store);
-            tokio::task::spawn_blocking(move || Lock::take_now(&store, "cred_a", "X").unwrap().intent())
-        };
-        // Killed, say: nothing was tidied up.
-        drop(first);
-        assert_eq!(waiting.await.unwrap(), Some(41));
-        let mut last = Lock::take(&store, "cred_a", "X").await.unwrap();
-        last.intend(None).unwrap();
-        assert_eq!(last.intent(), None);
-    }
 }

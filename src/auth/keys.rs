@@ -32,7 +32,7 @@ pub struct PrivateKey {
 
 enum Pair {
     Rsa(Box<RsaKeyPair>),
-    P256(EcdsaKeyPair),
+    P256(Box<EcdsaKeyPair>),
 }
 
 impl PrivateKey {
@@ -109,7 +109,7 @@ impl PrivateKey {
         let pair = EcdsaKeyPair::from_private_key_and_public_key(&ECDSA_P256_SHA256_FIXED_SIGNING, &scalar, &public, &random)
             .map_err(|rejected| rejection(label, &rejected))?;
         let spki = spki(EC, AnyRef::from(&P256), &public).map_err(|error| unreadable(label, &error))?;
-        Ok(Self { pair: Pair::P256(pair), spki })
+        Ok(Self { pair: Pair::P256(Box::new(pair)), spki })
     }
 
     /// The algorithm that it signs with when nobody says another.

@@ -3,7 +3,7 @@
 //! - `subject`: a credential with its definition, values and addresses.
 //! - `endpoints`: the server's addresses. `request`, `refusal`, `entra`: the token endpoint, and what its errors mean.
 //! - `grants`, `steps`: tokens without a person, by kind of method. `jws`, `keys`: what is signed for them, and with what.
-//! - `tokens`, `keeper`: tokens in the vault; one refresh at a time.
+//! - `tokens`, `keeper`, `journal`: tokens in the vault; one refresh at a time.
 //! - `consent`, `pending`, `listener`, `callback`, `paste`, `handoff`, `away`, `page`, `metadata`: the authorization code flow.
 //! - `jwt`, `ends`: what a token or a certificate says about itself.
 //! - `identity`: what a connection shows and trusts.
@@ -25,6 +25,7 @@ mod entra;
 mod grants;
 pub mod handoff;
 pub mod identity;
+mod journal;
 mod jws;
 pub mod jwt;
 pub mod keeper;

@@ -130,22 +130,13 @@ pub async fn tokens(subject: &Subject, grant: &Grant<'_>) -> Result<Received, Fa
     let url = &answer.url;
     let at = At { vendor: &vendor, host: url.host_str().unwrap_or_default(), scopes: &scopes };
 
-    let form_encoded = answer.content_type.starts_with("application/x-www-form-urlencoded");
-    let json: Value = if form_encoded {
-        // What GitHub sends to those who do not ask for JSON.
-        form_urlencoded::parse(&answer.body).map(|(name, value)| (name.into_owned(), Value::String(value.into_owned()))).collect()
-    } else {
-        serde_json::from_slice(&answer.body).unwrap_or_default()
-    };
-    let shape = Shape {
-        response: &method.response,
-        separator: subject.separator(),
-        access_lifetime: tokens::lifetime(method.lifetime.access.as_deref()),
-        refresh_lifetime: tokens::lifetime(method.lifetime.refresh.as_deref()),
-    };
-    if (200..300).contains(&answer.status)
-        && let Some(received) = tokens::read(&json, &shape, Time::now())
-    {
+    let well = (200..300).contains(&answer.status);
+    if well {
+        // Before anything is read in it: what follows may fail, and the token that was sent is spent.
+        subject.came(&answer.content_type, &answer.body)?;
+    }
+    let (form_encoded, json) = opened(&answer.content_type, &answer.body);
+    if well && let Some(received) = read(subject, &json, Time::now()) {
         return Ok(received);
     }
     let said = if form_encoded { Said::in_body(json.to_string().as_bytes(), &hide) } else { Said::in_body(&answer.body, &hide) };
@@ -155,6 +146,32 @@ pub async fn tokens(subject: &Subject, grant: &Grant<'_>) -> Result<Received, Fa
     failure.http = Some(answer.status);
     failure.milliseconds = answer.milliseconds;
     Err(failure)
+}
+
+/// Reads an answer that was kept as it came at `at`. `None`: there is no access token in it.
+pub fn read_kept(subject: &Subject, content_type: &str, body: &[u8], at: Time) -> Option<Received> {
+    read(subject, &opened(content_type, body).1, at)
+}
+
+/// The members of an answer, and whether it was a form.
+fn opened(content_type: &str, body: &[u8]) -> (bool, Value) {
+    if content_type.starts_with("application/x-www-form-urlencoded") {
+        // What GitHub sends to those who do not ask for JSON.
+        (true, form_urlencoded::parse(body).map(|(name, value)| (name.into_owned(), Value::String(value.into_owned()))).collect())
+    } else {
+        (false, serde_json::from_slice(body).unwrap_or_default())
+    }
+}
+
+fn read(subject: &Subject, json: &Value, at: Time) -> Option<Received> {
+    let method = subject.method();
+    let shape = Shape {
+        response: &method.response,
+        separator: subject.separator(),
+        access_lifetime: tokens::lifetime(method.lifetime.access.as_deref()),
+        refresh_lifetime: tokens::lifetime(method.lifetime.refresh.as_deref()),
+    };
+    tokens::read(json, &shape, at)
 }
 
 /// Revokes a token (RFC 7009). 200 also means that the server did not know it.

@@ -46,8 +46,9 @@ async fn run(subject: &Subject, steps: &[&Step], mut context: Context) -> Result
     for (i, step) in steps.iter().enumerate() {
         let walk = Walk { subject, step, number: i + 1, of: steps.len(), context: &context };
         let answer = walk.ask().await?;
-        let taken = walk.take(&answer, &step.save)?;
-        found.extend(walk.take(&answer, &step.capture)?);
+        let lacking = |problem| walk.failure(&answer, problem, CredentialStatus::Refused);
+        let taken = walk.take(&answer, &step.save).map_err(lacking)?;
+        found.extend(walk.take(&answer, &step.capture).map_err(lacking)?);
         for (name, value) in taken {
             context = context.with(&format!("step.{name}"), &value);
             saved.insert(name, Secret::new(value));
@@ -175,7 +176,7 @@ impl Walk<'_> {
     }
 
     /// What the answer holds, by the names that the step gives it.
-    fn take(&self, answer: &Answer, wanted: &IndexMap<String, String>) -> Result<Vec<(String, String)>, Failure> {
+    fn take(&self, answer: &Answer, wanted: &IndexMap<String, String>) -> Result<Vec<(String, String)>, Problem> {
         let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
         let mut taken = Vec::with_capacity(wanted.len());
         for (name, path) in wanted {
@@ -185,9 +186,15 @@ impl Walk<'_> {
                 None if matches!(name.as_str(), "refresh" | "expires") => {}
                 None => {
                     let (name, path) = (clean::line(name, 40), clean::line(path, 100));
-                    let problem =
-                        problem!(Failed, "steps.missing", vendor = self.subject.vendor(), n = self.number, of = self.of, name = name, path = path);
-                    return Err(self.failure(answer, problem, CredentialStatus::Refused));
+                    return Err(problem!(
+                        Failed,
+                        "steps.missing",
+                        vendor = self.subject.vendor(),
+                        n = self.number,
+                        of = self.of,
+                        name = name,
+                        path = path
+                    ));
                 }
             }
         }
@@ -255,7 +262,7 @@ fn value(answer: &Answer, body: &Value, path: &str) -> Option<String> {
 fn cookie(headers: &HeaderMap, name: &str) -> Option<String> {
     let set = headers.get_all("set-cookie").iter().filter_map(|header| header.to_str().ok());
     let pairs = set.filter_map(|line| line.split(';').next()?.split_once('='));
-    pairs.filter(|(known, _)| known.trim() == name).map(|(_, value)| value.trim().trim_matches('"').to_owned()).last()
+    pairs.filter(|(known, _)| known.trim() == name).map(|(_, value)| value.trim().trim_matches('"').to_owned()).next_back()
 }
 
 fn millis(since: Instant) -> u64 {

@@ -28,7 +28,11 @@ pub struct Subject {
     /// To ask for, rendered.
     pub scopes: Vec<String>,
     secrets: Vec<Secret>,
+    witness: Option<Witness>,
 }
+
+/// Gets the answer to a token request the moment it is whole, before anything is read in it: its `Content-Type` and its body.
+pub type Witness = Arc<dyn Fn(&str, &[u8]) -> Result<(), Problem> + Send + Sync>;
 
 impl Subject {
     /// Reads the secrets from the vault, and from where references lead: that may take up to ten seconds each.
@@ -73,7 +77,26 @@ impl Subject {
             context.more.extend(members.into_iter().map(|(name, value)| (format!("found.key.{name}"), value)));
         }
         let scopes = addresses::scopes(method, &credential.scopes, &context)?;
-        Ok(Self { id: credential.id.clone(), method_key: credential.method.clone(), context, scopes, secrets, connector })
+        Ok(Self { id: credential.id.clone(), method_key: credential.method.clone(), context, scopes, secrets, connector, witness: None })
+    }
+
+    #[must_use]
+    pub fn witnessed(mut self, witness: Witness) -> Self {
+        self.witness = Some(witness);
+        self
+    }
+
+    /// Shows a successful answer of the token endpoint to whoever keeps it.
+    pub fn came(&self, content_type: &str, body: &[u8]) -> Result<(), Problem> {
+        self.witness.as_ref().map_or(Ok(()), |witness| witness(content_type, body))
+    }
+
+    /// The same credential with another value of a secret input.
+    #[must_use]
+    pub fn with_secret(mut self, key: &str, value: &Secret) -> Self {
+        self.context.input.insert(key.to_owned(), value.expose().to_owned());
+        self.secrets.push(value.clone());
+        self
     }
 
     /// One that was never stored.
@@ -82,7 +105,7 @@ impl Subject {
         let settings = inputs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
         let context = Context::new(&connector, method, &settings, &indexmap::IndexMap::new());
         let (id, method_key) = ("cred_test".to_owned(), method.to_owned());
-        Self { id, method_key, context, scopes: Vec::new(), secrets: Vec::new(), connector: Arc::new(connector) }
+        Self { id, method_key, context, scopes: Vec::new(), secrets: Vec::new(), connector: Arc::new(connector), witness: None }
     }
 
     #[must_use]

@@ -64,10 +64,10 @@ impl Tokens {
         Ok(vault.get(owner, FIELD)?.and_then(|text| serde_json::from_str(text.expose()).ok()))
     }
 
-    /// Durable when it returns.
-    pub fn save(&self, vault: &Vault, owner: &str) -> Result<(), Problem> {
+    /// Keeps them, and forgets the fields `gone` in the same step. Durable when it returns.
+    pub fn save(&self, vault: &Vault, owner: &str, gone: &[&str]) -> Result<(), Problem> {
         let text = serde_json::to_string(self).map_err(|error| crate::problem!(Failed, "auth.lock", reason = error))?;
-        vault.put(owner, FIELD, &Secret::new(text))
+        vault.exchange(owner, &[(FIELD, &Secret::new(text))], gone)
     }
 }
 

@@ -25,7 +25,7 @@ pub mod template;
 
 pub use faults::DefinitionFault;
 pub use localised::localised;
-pub use rendered::{list_and_member, resource};
+pub use rendered::{list_and_member, resource, since};
 pub use search::matching;
 
 /// A built-in definition: its row, and the text that is parsed when somebody asks for it.

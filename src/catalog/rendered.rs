@@ -1,7 +1,7 @@
 //! A resource as it is for one credential: its templates filled in, its paging chosen.
 
 use super::template::{self, Context};
-use crate::model::{Paging, Problem, Resource};
+use crate::model::{Paging, Problem, Resource, Time};
 use crate::problem;
 use crate::words::clean;
 
@@ -26,6 +26,18 @@ pub fn resource(resource: &Resource, context: &Context) -> Result<Resource, Prob
     }
     paging(&mut out.paging, context)?;
     Ok(out)
+}
+
+/// Asks a resource only for what changed since a moment, and gives its templates the names that this takes. `None` where its definition does
+/// not say how.
+#[must_use]
+pub fn since(resource: &mut Resource, context: Context, since: Time) -> Option<Context> {
+    if resource.changed.is_empty() {
+        return None;
+    }
+    resource.query.extend(resource.changed.clone());
+    let date = since.strftime("%Y-%m-%d").to_string();
+    Some(context.with("since", &since.to_string()).with("since_unix", &since.as_second().to_string()).with("since_date", &date))
 }
 
 /// The list in an answer, and the member of each element that is the record, both as paths; either may be empty. `edges[*].node` is the member
@@ -135,6 +147,21 @@ mod tests {
         {
             assert_eq!(list_and_member(records), expected, "{records}");
         }
+    }
+
+    #[test]
+    fn what_changed_since() {
+        let mut users = example();
+        let moment: Time = "2026-02-03T04:05:06Z".parse().unwrap();
+        assert!(since(&mut users, Context::default(), moment).is_none());
+        for (name, template) in [("filter", "updated gt {{ since }}"), ("after", "{{ since_unix }}"), ("day", "{{ since_date }}")] {
+            users.changed.insert(name.into(), template.into());
+        }
+        let context = since(&mut users, context(&[("path", "users"), ("filter", "{{ since }}")]), moment).unwrap();
+        let query = resource(&users, &context).unwrap().query;
+        let value = |name: &str| query.get(name).map(String::as_str);
+        assert_eq!((value("filter"), value("after")), (Some("updated gt 2026-02-03T04:05:06Z"), Some("1770091506")));
+        assert_eq!((value("day"), value("fixed")), (Some("2026-02-03"), Some("1")));
     }
 
     #[test]

@@ -72,6 +72,12 @@ pub fn switch() -> impl TypedValueParser<Value = bool> {
     choice(&[("on", "true", true), ("off", "false", false)])
 }
 
+/// A moment (RFC 3339), or a day, which begins at midnight UTC.
+pub fn moment(text: &str) -> Result<crate::model::Time, String> {
+    let day = || text.parse::<jiff::civil::Date>().ok()?.to_zoned(jiff::tz::TimeZone::UTC).ok();
+    text.parse().ok().or_else(|| Some(day()?.timestamp())).ok_or_else(|| t!("cli.run.no_moment").to_owned())
+}
+
 /// `KEY=VALUE`.
 pub fn pair(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {

@@ -1,5 +1,7 @@
 //! `intertie credential`: draft, consent, test, save, keep.
 
+mod life;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -64,7 +66,23 @@ pub enum Credential {
     Delete {
         #[arg(value_name = "NAME", help = t!("cli.arg.credential"))]
         name: String,
+        #[arg(long, help = t!("cli.credential.no_revoke"))]
+        no_revoke: bool,
     },
+    #[command(about = t!("cli.credential.rotate"), after_help = t!("cli.credential.rotate_after"))]
+    Rotate(life::Rotate),
+    #[command(about = t!("cli.credential.token"))]
+    Token {
+        #[arg(value_name = "NAME", help = t!("cli.arg.credential"))]
+        name: String,
+    },
+    #[command(about = t!("cli.credential.scopes"))]
+    Scopes {
+        #[arg(value_name = "NAME", help = t!("cli.arg.credential"))]
+        name: String,
+    },
+    #[command(about = t!("cli.credential.calendar"))]
+    Calendar,
     #[command(about = t!("cli.credential.expiring"))]
     Expiring {
         #[arg(long, value_name = "TIME", default_value = "14d", value_parser = args::duration, help = t!("cli.credential.within"))]
@@ -158,15 +176,12 @@ pub fn run(context: &Context, command: Credential) -> Result<u8> {
             context.print(&json!({ "id": credential.id, "name": credential.name, "revoked": revoked }), |_| output::line(&text))?;
             Ok(0)
         }
-        Credential::Delete { name } => {
-            let credential = credentials::get(ws, &name)?;
-            context.confirm(&t!("cli.confirm.delete_credential", name = clean::line(&credential.name, 120)))?;
-            credentials::delete(ws, &credential.id)?;
-            let text = t!("cli.deleted", name = clean::line(&credential.name, 120));
-            context.print(&json!({ "id": credential.id, "name": credential.name, "deleted": true }), |_| output::line(&text))?;
-            Ok(0)
-        }
-        Credential::Expiring { within } => expiring(context, within),
+        Credential::Delete { name, no_revoke } => life::delete(context, &name, no_revoke),
+        Credential::Rotate(given) => life::rotate(context, given),
+        Credential::Token { name } => life::token(context, &name),
+        Credential::Scopes { name } => life::scopes(context, &name),
+        Credential::Calendar => life::calendar(context),
+        Credential::Expiring { within } => life::expiring(context, within),
     }
 }
 
@@ -192,7 +207,8 @@ fn list(context: &Context) -> Result<u8> {
         ]);
         for credential in credentials {
             let (status, tone) = labels::credential_status(credential.status);
-            let expires = [credential.secret_expires, credential.refresh_expires].into_iter().flatten().min();
+            let read = credential.known.ends.iter().map(|end| end.at);
+            let expires = [credential.secret_expires, credential.refresh_expires].into_iter().flatten().chain(read).min();
             table.row(vec![
                 cell(&credential.name),
                 cell(&credential.connector),
@@ -239,6 +255,12 @@ fn show(credential: &model::Credential, used_by: &[String]) -> Result<()> {
             pairs.push((label, format!("{at} ({})", output::when(Some(at)))));
         }
     }
+    for end in &credential.known.ends {
+        pairs.push((&end.field, t!("cli.credential.ends", at = end.at, when = output::when(Some(end.at)))));
+    }
+    for rotated in &credential.known.rotated {
+        pairs.push((&rotated.field, t!("cli.credential.rotated_at", when = output::when(Some(rotated.at)))));
+    }
     pairs.push((t!("cli.column.used_by"), if used_by.is_empty() { "–".to_owned() } else { used_by.join(", ") }));
     output::pairs(&pairs)?;
     if let Some(problem) = credential.last_test.as_ref().and_then(|outcome| outcome.problem.as_ref()) {
@@ -261,28 +283,6 @@ fn told(outcome: &TestOutcome) -> Result<()> {
 
 fn outcome_code(outcome: &TestOutcome) -> u8 {
     if outcome.ok { 0 } else { outcome.problem.as_ref().map_or(1, Problem::exit_code) }
-}
-
-fn expiring(context: &Context, within: Duration) -> Result<u8> {
-    let expiring = credentials::expiring(&context.ws, within)?;
-    context.print(&expiring, |expiring| {
-        let mut table = Table::new(&[t!("cli.column.name"), t!("cli.column.what"), t!("cli.column.expires"), t!("cli.column.at")]);
-        for expiry in expiring {
-            let what = match expiry.what.as_str() {
-                "access_token" => t!("cli.credential.access_token"),
-                "refresh_token" => t!("cli.credential.refresh_token"),
-                _ => t!("cli.credential.secret"),
-            };
-            table.row(vec![
-                cell(&expiry.name),
-                cell(what),
-                cell(output::when(Some(expiry.at))).tone(Tone::Notice),
-                cell(expiry.at.to_string()).tone(Tone::Dim),
-            ]);
-        }
-        table.print(t!("cli.credential.nothing_expires"))
-    })?;
-    Ok(if expiring.is_empty() { 0 } else { 3 })
 }
 
 /// `2027-03-31`, an RFC 3339 time, or `never`.

@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 
 use super::output::{self, Cell, Table, Tone, cell, count};
-use super::{Context, labels};
+use super::{Context, args, labels};
 use crate::model::{self, RunOptions, RunState};
 use crate::ops::{Result, runs};
 use crate::words::number;
@@ -20,6 +20,8 @@ pub struct Run {
     pub dry_run: bool,
     #[arg(long, value_name = "N", help = t!("cli.run.limit"))]
     pub limit: Option<u64>,
+    #[arg(long, value_name = "TIME", value_parser = args::moment, help = t!("cli.run.since"))]
+    pub since: Option<model::Time>,
 }
 
 #[derive(Subcommand)]
@@ -59,8 +61,14 @@ pub enum RunCommand {
 
 pub fn run(context: &Context, command: Run) -> Result<u8> {
     match command.command {
-        None => start(context, &command.integration.unwrap_or_default(), RunOptions { dry_run: command.dry_run, limit: command.limit }),
-        Some(_) if command.integration.is_some() || command.dry_run || command.limit.is_some() => Err(problem!(Usage, "cli.run.both")),
+        None => start(
+            context,
+            &command.integration.unwrap_or_default(),
+            RunOptions { dry_run: command.dry_run, limit: command.limit, since: command.since },
+        ),
+        Some(_) if command.integration.is_some() || command.dry_run || command.limit.is_some() || command.since.is_some() => {
+            Err(problem!(Usage, "cli.run.both"))
+        }
         Some(RunCommand::List { integration, limit }) => list(context, integration.as_deref(), limit),
         Some(RunCommand::Show { run }) => {
             let run = runs::get(&context.ws, &run)?;

@@ -116,7 +116,7 @@ pub async fn run(
         if let Err(problem) = loader.ready(opened.take) {
             return Ok((loader, End::Failed(problem)));
         }
-        transfer(loader, opened.read, job.options.limit, &own).await
+        transfer(loader, opened.read, &job.options, &own).await
     };
     let outcome = tokio::select! {
         outcome = work => outcome,
@@ -219,7 +219,9 @@ async fn watch(store: Arc<Store>, job: Arc<Job>, run: Run, sink: Sink) {
 }
 
 /// Moves pages from the read to the loader until one of them is done.
-async fn transfer(loader: Loader, mut read: Box<dyn Read>, limit: Option<u64>, sink: &Sink) -> Result<(Loader, End), Problem> {
+async fn transfer(loader: Loader, mut read: Box<dyn Read>, options: &RunOptions, sink: &Sink) -> Result<(Loader, End), Problem> {
+    // Whoever was not asked for is not missing.
+    let (limit, partial) = (options.limit, options.limit.is_some() || options.since.is_some());
     // One page waits while one is stored.
     let (pages, mut queue) = mpsc::channel::<Page>(1);
     let watched = sink.clone();
@@ -256,7 +258,7 @@ async fn transfer(loader: Loader, mut read: Box<dyn Read>, limit: Option<u64>, s
                 Some(Err(_)) if sink.cancelled() => return End::Cancelled,
                 Some(Err(problem)) if problem.kind == ProblemKind::PersonMustAct => return End::Refused(problem),
                 Some(Err(problem)) => return End::Failed(problem),
-                Some(Ok(None)) => return if limit.is_some() { End::Limited } else { End::Complete },
+                Some(Ok(None)) => return if partial { End::Limited } else { End::Complete },
                 Some(Ok(Some(page))) => page,
             };
             cut(&mut page, left);

@@ -275,6 +275,16 @@ async fn a_limit_takes_the_first_and_deactivates_nobody() {
 }
 
 #[tokio::test]
+async fn whoever_did_not_change_is_not_missing() {
+    let mut bench = bench();
+    bench.run(&[&[ADA, BOB, CID]]).await;
+    bench.options.since = Some(Time::now());
+    assert_eq!(bench.run(&[&[ADA]]).await.deactivated, 0);
+    bench.options.since = None;
+    assert_eq!(bench.run(&[&[ADA, BOB]]).await.deactivated, 1);
+}
+
+#[tokio::test]
 async fn a_saas_user_goes_with_each_person() {
     let mut bench = bench();
     bench.integration.kind = IntegrationKind::UserAndSaasUser;

@@ -317,7 +317,8 @@ pub struct Resource {
     pub records: String,
     #[serde(default)]
     pub format: Format,
-    /// How "changed since" is asked, where the vendor can: a query value as a template over `since` (RFC 3339), `since_unix`, `since_date`.
+    /// How "changed since" is asked, where the vendor can: query values as templates over `since` (RFC 3339), `since_unix`, `since_date`.
+    /// A run that asks so deactivates nobody.
     #[serde(default)]
     pub changed: IndexMap<String, String>,
     #[serde(default)]

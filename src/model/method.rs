@@ -127,6 +127,9 @@ pub struct AuthMethod {
     pub sigv4: Option<Sigv4>,
     #[serde(default)]
     pub scopes: Scopes,
+    /// Where the vendor tells when the credential's own secret ends.
+    #[serde(default)]
+    pub expiry: Option<ExpiryLookup>,
     #[serde(default)]
     pub response: TokenResponse,
     #[serde(default)]
@@ -371,6 +374,35 @@ pub struct Scopes {
     pub param: Option<String>,
     #[serde(default)]
     pub catalog: Vec<Scope>,
+    /// The header of the API's answers that names the scopes of a token, separated by commas: `X-OAuth-Scopes`.
+    #[serde(default)]
+    pub granted_header: Option<String>,
+}
+
+/// Where the vendor tells when a secret ends: a header of the test's answer, or a request of its own. It is asked after a test that worked;
+/// what the credential may not read stays unknown.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExpiryLookup {
+    /// The secret input whose end it is.
+    pub input: String,
+    /// The header of the test's answer that holds it, or …
+    #[serde(default)]
+    pub header: Option<String>,
+    /// … the path to ask for, a template, …
+    #[serde(default)]
+    pub path: Option<String>,
+    #[serde(default)]
+    pub query: IndexMap<String, String>,
+    /// … where the list of secrets is in the answer (the answer itself when empty), …
+    #[serde(default)]
+    pub records: String,
+    /// … and in each the path of its end, …
+    #[serde(default)]
+    pub value: String,
+    /// … and of the first characters of the secret, to know it by.
+    #[serde(default)]
+    pub hint: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -91,4 +91,7 @@ pub struct RunOptions {
     pub dry_run: bool,
     /// Take at most this many records; nobody is deactivated then.
     pub limit: Option<u64>,
+    /// Ask only for what changed since then, where the resource's definition says how; nobody is deactivated then.
+    #[serde(default)]
+    pub since: Option<Time>,
 }

@@ -18,11 +18,11 @@ use crate::{problem, t};
 
 pub use super::consent::{Consent, ConsentView, DeviceView, RedirectUri, consent_begin, needs_consent, open_browser, redirect_uri};
 pub use draft::{draft_check, draft_discard, draft_get, draft_new, draft_reference, draft_save, draft_secret, drafts};
-pub use end::{delete, revoke, used_by};
+pub use end::{delete, revocable, revoke, settled, unused, used_by};
 pub use expiry::{CalendarRow, Expiry, calendar, expiring, set_secret_expiry};
 pub use finish::{draft_finish, renew};
 pub use proof::{draft_test, test};
-pub use rotate::rotate;
+pub use rotate::{rotate, rotate_back};
 
 /// The longest name, in characters.
 const LONGEST_NAME: usize = 80;

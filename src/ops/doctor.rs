@@ -4,7 +4,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::time::Duration;
 
 use super::{Result, Workspace, connectors, credentials, runs, vault};
-use crate::model::{CredentialStatus, Finding, Problem, Severity, Time};
+use crate::model::{Credential, CredentialStatus, Finding, Problem, Severity, Time};
 use crate::words::{clean, number};
 use crate::{problem, t};
 
@@ -32,7 +32,7 @@ pub fn examine(ws: &Workspace) -> Result<Vec<Examined>> {
         ("database", database),
         ("vault", look_at_vault),
         ("definitions", definitions),
-        ("clock", |ws| Ok(clock(Time::now(), runs::list(ws, None, 1).ok().and_then(|runs| Some(runs.first()?.started))))),
+        ("clock", look_at_clock),
         ("proxy", |_| Ok(proxy(|name| std::env::var(name).ok()))),
         ("credentials", look_at_credentials),
     ];
@@ -129,6 +129,26 @@ fn definitions(ws: &Workspace) -> Result<Look> {
     })
 }
 
+/// Further apart than this, clocks spoil tokens and signatures, in seconds.
+const APART: u64 = 60;
+
+fn look_at_clock(ws: &Workspace) -> Result<Look> {
+    let look = clock(Time::now(), runs::list(ws, None, 1).ok().and_then(|runs| Some(runs.first()?.started)));
+    let Look::Fine(_) = &look else { return Ok(look) };
+    // What the last test of a credential told is a day old at most, or says nothing about now.
+    let yesterday = Time::now().checked_sub(jiff::SignedDuration::from_hours(24)).unwrap_or_default();
+    let tested = credentials::list(ws).unwrap_or_default().into_iter().filter(|credential| credential.tested.is_some_and(|at| at > yesterday));
+    let last = tested.max_by_key(|credential| credential.tested).and_then(|credential| Some((credential.known.clock_ahead?, credential.name)));
+    Ok(match last.filter(|(ahead, _)| ahead.unsigned_abs() > APART) {
+        Some((ahead, name)) => {
+            let (n, name) = (ahead.unsigned_abs(), clean::line(&name, 120));
+            let ahead = if ahead > 0 { t!("doctor.clock.is_ahead") } else { t!("doctor.clock.is_behind") };
+            Look::bad(Severity::Warning, problem!(PersonMustAct, "doctor.clock.apart", n = n, name = name, ahead = ahead))
+        }
+        None => look,
+    })
+}
+
 fn clock(now: Time, last_run: Option<Time>) -> Look {
     if now.as_second() < WRITTEN {
         return Look::bad(Severity::Error, problem!(PersonMustAct, "doctor.clock.past", now = now));
@@ -165,11 +185,32 @@ fn look_at_credentials(ws: &Workspace) -> Result<Look> {
         let problem = problem!(PersonMustAct, "doctor.credentials.broken", n = n, name = clean::line(&first.name, 120));
         return Ok(Look::bad(Severity::Error, problem));
     }
+    if let Some((name, reason)) = unreadable(ws, &all)? {
+        let problem = problem!(PersonMustAct, "doctor.credentials.unreadable", name = clean::line(&name, 120), reason = reason);
+        return Ok(Look::bad(Severity::Error, problem));
+    }
     if let Some(first) = credentials::expiring(ws, Duration::from_secs(14 * 86_400))?.first() {
         let problem = problem!(PersonMustAct, "doctor.credentials.expiring", name = clean::line(&first.name, 120), at = first.at);
         return Ok(Look::bad(Severity::Warning, problem));
     }
     Ok(Look::Fine(t!("doctor.credentials.fine", n = all.len())))
+}
+
+/// The first credential with a secret that is not in the vault or does not open. A locked vault is another look's affair.
+fn unreadable(ws: &Workspace, all: &[Credential]) -> Result<Option<(String, String)>> {
+    if !vault::status(ws)?.unlocked {
+        return Ok(None);
+    }
+    for credential in all {
+        for key in &credential.secrets {
+            match ws.vault().get(&credential.id, key) {
+                Ok(Some(_)) => {}
+                Ok(None) => return Ok(Some((credential.name.clone(), t!("doctor.credentials.absent", key = clean::line(key, 80))))),
+                Err(problem) => return Ok(Some((credential.name.clone(), problem.why))),
+            }
+        }
+    }
+    Ok(None)
 }
 
 #[cfg(test)]

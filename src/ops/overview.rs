@@ -64,6 +64,7 @@ const RECENT: usize = 10;
 pub fn summary(ws: &Workspace) -> Result<Overview> {
     let (store, now) = (ws.store()?, Time::now());
     engine::sweep(store)?;
+    super::notices::raise(ws)?;
     let credentials = credentials::list(ws)?;
     let mut rows = Vec::new();
     for integration in integrations::list(ws)? {

@@ -3,11 +3,11 @@
 use super::{Result, Workspace};
 use crate::engine::{self, Job, Mapping, Opened};
 use crate::mapping::compile::{Spec, compile};
-use crate::model::{Integration, IntegrationKind, IntegrationState, RecordError, Run, RunOptions, RunState, Sink, Table};
+use crate::model::{Integration, IntegrationKind, IntegrationState, RecordError, Run, RunOptions, RunState, Sink, Table, Time};
 use crate::store::runs;
 use crate::vendor::source::Source;
 use crate::words::clean;
-use crate::{auth, problem, t};
+use crate::{auth, catalog, problem, t};
 
 /// The share of an integration's active records that one run may deactivate, in percent, unless the configuration says otherwise.
 const SHARE: u8 = 30;
@@ -21,13 +21,13 @@ pub async fn start(ws: &Workspace, integration: &str, options: &RunOptions, sink
     }
     let tables = super::integrations::tables(integration.kind);
     let share = ws.config().deactivate_share.unwrap_or(SHARE).min(100);
-    let (workspace, source) = (ws.clone(), integration.clone());
+    let (workspace, source, since) = (ws.clone(), integration.clone(), options.since);
     let job = Job { integration, tables, options: options.clone(), share };
-    engine::run(ws.store()?, job, move |run, sink| open(&workspace, &source, run, sink), sink).await
+    engine::run(ws.store()?, job, move |run, sink| open(&workspace, &source, since, run, sink), sink).await
 }
 
 /// Connects, compiles the mappings, and opens the read.
-fn open(ws: &Workspace, integration: &Integration, run: &Run, sink: &Sink) -> Result<Opened> {
+fn open(ws: &Workspace, integration: &Integration, since: Option<Time>, run: &Run, sink: &Sink) -> Result<Opened> {
     let store = ws.store()?;
     let credential = store.credential(&integration.credential)?;
     let credential = credential.ok_or_else(|| problem!(Failed, "engine.no_credential", integration = integration.name))?;
@@ -56,7 +56,12 @@ fn open(ws: &Workspace, integration: &Integration, run: &Run, sink: &Sink) -> Re
         sync_time: run.started,
     };
     let compiled = compile(&spec).map_err(|mut faults| faults.swap_remove(0).problem)?;
-    let (client, context) = auth::connect(store, ws.vault(), ws.catalog(), &credential)?;
+    let (client, mut context) = auth::connect(store, ws.vault(), ws.catalog(), &credential)?;
+    let mut resource = resource;
+    if let Some(since) = since {
+        context = catalog::since(&mut resource, context, since)
+            .ok_or_else(|| problem!(Usage, "engine.no_changes", connector = connector.name, resource = resource.name))?;
+    }
     let source = Source::open(connector, &resource, &context, Some(client), compiled.projection().clone(), sink)?;
     Ok(Opened { read: Box::new(source), take: Box::new(Mapping::new(compiled, saas)) })
 }
@@ -95,5 +100,5 @@ pub async fn resume(ws: &Workspace, run: &str, sink: &Sink) -> Result<Run> {
     if run.state == RunState::Succeeded {
         return Err(problem!(Usage, "engine.succeeded", run = run.run, integration = run.integration_name));
     }
-    start(ws, &run.integration, &RunOptions { dry_run: run.dry_run, limit: None }, sink).await
+    start(ws, &run.integration, &RunOptions { dry_run: run.dry_run, ..RunOptions::default() }, sink).await
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Result, Workspace, integrations, runs};
+use super::{Result, Workspace, integrations, notices, runs};
 use crate::model::{Integration, IntegrationState, Run, RunOptions, Sink, Time};
 use crate::store::runs as journal;
 use crate::{engine, problem, t};
@@ -52,6 +52,7 @@ pub async fn run_due(ws: &Workspace, sink: &Sink) -> Result<Vec<Run>> {
 async fn each_due(ws: &Workspace, sink: &Sink, on_run: &mut (dyn FnMut(&Run) + Send)) -> Result<()> {
     let store = ws.store()?;
     engine::sweep(store)?;
+    notices::raise(ws)?;
     for (integration, moment) in due_with_moment(ws)? {
         if sink.cancelled() {
             break;

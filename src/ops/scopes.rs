@@ -41,7 +41,10 @@ pub struct BrokenField {
 pub fn report(ws: &Workspace, credential: &str) -> Result<ScopeReport> {
     let credential = credentials::get(ws, credential)?;
     let connector = ws.catalog().get(&credential.connector)?;
-    let catalog = connector.auth.get(&credential.method).map(|method| method.scopes.catalog.as_slice()).unwrap_or_default();
+    // A token made by hand, or an application's own permission, goes by the names that another method lists.
+    let own = connector.auth.get(&credential.method).into_iter();
+    let lists = own.chain(connector.auth.values()).map(|method| method.scopes.catalog.as_slice());
+    let catalog = lists.into_iter().find(|list| !list.is_empty()).unwrap_or_default();
     let granted = granted(ws, &credential);
     let needs: Vec<Needs> = credentials::used_by(ws, &credential.id)?.iter().map(Needs::of).collect();
     Ok(compare(catalog, &credential.scopes, &granted, &needs))

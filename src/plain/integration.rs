@@ -206,7 +206,7 @@ fn launch(session: &Session, integration: &Integration) -> Result<()> {
 fn run(session: &Session, id: &str, dry_run: bool) -> Result<()> {
     session.unlock()?;
     say::remark(t!("plain.run.started"));
-    let options = RunOptions { dry_run, limit: None };
+    let options = RunOptions { dry_run, ..RunOptions::default() };
     let run = session.wait(async |sink| runs::start(&session.ws, id, &options, &sink).await)?;
     browse::run(session, &run)
 }

@@ -55,6 +55,8 @@ impl Waiting {
         let result = runtime.block_on(async {
             let watch = tokio::spawn(stop_on_signal(cancel));
             let result = work(sink).await;
+            // Whoever did not wait for a refresh to end must not cut it off by ending.
+            crate::ops::credentials::settled().await;
             watch.abort();
             result
         });

@@ -196,6 +196,11 @@ impl Vault {
 
     /// Keeps several at once: all or none, for the price of one.
     pub fn put_all(&self, owner: &str, fields: &[(&str, &Secret)]) -> Result<(), Problem> {
+        self.exchange(owner, fields, &[])
+    }
+
+    /// Keeps some and forgets others in one step.
+    pub fn exchange(&self, owner: &str, fields: &[(&str, &Secret)], gone: &[&str]) -> Result<(), Problem> {
         let path = self.entry_path(owner)?;
         if fields.is_empty() {
             return Ok(());
@@ -206,6 +211,9 @@ impl Vault {
             let mut entry = Entry::read(&path, owner)?.unwrap_or_default();
             for (field, secret) in fields {
                 entry.seal(key, owner, field, secret);
+            }
+            for field in gone {
+                entry.drop_field(field);
             }
             Ok(entry)
         })?;

@@ -205,10 +205,10 @@ async fn an_empty_answer_and_a_strange_one() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_rehearsal_a_limit_and_a_draft() {
     let stage = Stage::new(150, nothing).await;
-    let options = RunOptions { dry_run: true, limit: None };
+    let options = RunOptions { dry_run: true, ..RunOptions::default() };
     let rehearsed = runs::start(&stage.ws, "Members", &options, &Sink::none()).await.unwrap();
     assert_eq!((rehearsed.state, rehearsed.created, stage.active().len()), (RunState::Succeeded, 150, 0));
-    let options = RunOptions { dry_run: false, limit: Some(7) };
+    let options = RunOptions { limit: Some(7), ..RunOptions::default() };
     let limited = runs::start(&stage.ws, "Members", &options, &Sink::none()).await.unwrap();
     assert_eq!((limited.read, limited.created, stage.active().len()), (7, 7, 7));
     integrations::new(&stage.ws, "Half").unwrap();

@@ -18,6 +18,7 @@ mod peers;
 mod plain;
 mod practice_credentials;
 mod pty;
+mod rotation;
 mod schema;
 mod scim;
 mod secrets;

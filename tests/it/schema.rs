@@ -1,9 +1,9 @@
 //! What definitions can say, at work: a workspace with definitions of its own against a server.
 
-use intertie::model::{Credential, Secret, Sink};
-use intertie::ops::{Config, Workspace, credentials, integrations, mappings};
+use intertie::model::{Credential, Mapped, RunOptions, RunState, Secret, Sink};
+use intertie::ops::{Config, Workspace, credentials, integrations, mappings, runs};
 use serde_json::json;
-use wiremock::matchers::{body_json, body_string, header, method, path};
+use wiremock::matchers::{body_json, body_string, header, method, path, query_param};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
 const SECRET: &str = "s3cret-Value-0123";
@@ -57,6 +57,7 @@ kind = "users"
 path = "/owners"
 key = "id"
 auth = ["key"]
+changed = { updated_after = "{{ since_unix }}" }
 [[resource]]
 id = "users"
 name = "Users"
@@ -132,4 +133,29 @@ async fn tests_send_bodies_and_resources_ask_for_their_method() {
     let findings = integrations::validate(&ws, &with_key).unwrap();
     assert!(findings.iter().any(|finding| finding.place == "resource" && finding.problem == refused), "{findings:#?}");
     assert_eq!(mappings::sample(&ws, &with_key, 5, &Sink::none()).await.unwrap_err(), refused);
+}
+
+#[tokio::test]
+async fn a_run_asks_for_what_changed() {
+    let server = MockServer::start().await;
+    serve(&server).await;
+    let (_dir, ws) = workspace(&server);
+    let (token, key) = (connect(&ws, "token", "token", "token").await, connect(&ws, "key", "key", "api_key").await);
+    let owners = ResponseTemplate::new(200).set_body_json(json!([]));
+    Mock::given(path("/owners")).and(query_param("updated_after", "1770091506")).respond_with(owners).expect(1).mount(&server).await;
+    let since = Some("2026-02-03T04:05:06Z".parse().unwrap());
+    let options = RunOptions { dry_run: true, since, ..RunOptions::default() };
+    for (name, credential, resource) in [("Owners", &key, "owners"), ("Users", &token, "users")] {
+        let mut integration = integrations::new(&ws, name).unwrap();
+        integrations::set_source(&ws, &mut integration, &credential.name, Some(resource)).unwrap();
+        mappings::set(&ws, &mut integration, "email", Mapped::Path("email".to_owned())).unwrap();
+        integrations::save(&ws, &integration).unwrap();
+        let run = runs::start(&ws, name, &options, &Sink::none()).await.unwrap();
+        if resource == "owners" {
+            assert_eq!((run.state, run.read, run.requests), (RunState::Succeeded, 0, 1), "{run:?}");
+        } else {
+            // Where the definition does not say how, nothing is asked at all.
+            assert!(run.state == RunState::Failed && run.problem.as_ref().unwrap().what.contains("changed"), "{run:?}");
+        }
+    }
 }

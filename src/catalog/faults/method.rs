@@ -333,7 +333,8 @@ impl<'c> Check<'c> {
             _ => &[],
         };
         let registers = !method.register_url.is_empty();
-        for key in inputs.iter().filter(|key| !m.has(key) && !(registers && **key == "client_id")) {
+        let there = |key: &str| m.has(key) || (registers && key == "client_id");
+        for key in inputs.iter().filter(|key| !there(key)) {
             report!(self, m.at(&[]), "catalog.fault.no_input", method = short(m.name), key = key);
         }
         let mut secrets: Vec<&str> = match kind {

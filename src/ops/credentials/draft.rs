@@ -227,7 +227,7 @@ fn note_secret(ws: &Workspace, connector: &Connector, draft: &CredentialDraft, c
 }
 
 /// A secret that a terminal or mail wrapped is one word again. A PEM block keeps its lines.
-fn unwrapped(value: &str) -> zeroize::Zeroizing<String> {
+pub(super) fn unwrapped(value: &str) -> zeroize::Zeroizing<String> {
     let value = value.trim_matches(|c: char| c.is_whitespace() || matches!(c, '\u{feff}' | '\u{200b}'));
     zeroize::Zeroizing::new(if value.starts_with("-----BEGIN") { value.to_owned() } else { value.split(['\n', '\r']).map(str::trim).collect() })
 }

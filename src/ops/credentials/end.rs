@@ -1,8 +1,8 @@
 //! The end of a credential: who uses it, its tokens revoked at the vendor, its secrets forgotten.
 
 use super::get;
-use crate::auth;
 use crate::auth::keeper::Lock;
+use crate::auth::{self, consent, subject};
 use crate::model::Integration;
 use crate::ops::{Result, Workspace};
 use crate::problem;
@@ -13,32 +13,49 @@ pub fn used_by(ws: &Workspace, name: &str) -> Result<Vec<Integration>> {
     Ok(ws.store()?.integrations_using(&credential.id)?)
 }
 
+/// Refused while an integration uses it.
+pub fn unused(ws: &Workspace, name: &str) -> Result<()> {
+    let credential = get(ws, name)?;
+    let users = ws.store()?.integrations_using(&credential.id)?;
+    if users.is_empty() {
+        return Ok(());
+    }
+    let names: Vec<&str> = users.iter().map(|integration| integration.name.as_str()).collect();
+    let names = clean::line(&names.join(", "), 200);
+    Err(problem!(Failed, "credential.used", name = clean::line(&credential.name, 80), n = users.len(), names = names))
+}
+
 /// Deletes it and its secrets; refused while an integration uses it.
 pub fn delete(ws: &Workspace, name: &str) -> Result<()> {
     let credential = get(ws, name)?;
-    let refuse = |users: &[Integration]| {
-        let names: Vec<&str> = users.iter().map(|integration| integration.name.as_str()).collect();
-        Err(problem!(
-            Failed,
-            "credential.used",
-            name = clean::line(&credential.name, 80),
-            n = users.len(),
-            names = clean::line(&names.join(", "), 200)
-        ))
-    };
-    let users = ws.store()?.integrations_using(&credential.id)?;
-    if !users.is_empty() {
-        return refuse(&users);
-    }
+    unused(ws, &credential.id)?;
     if !ws.store()?.delete_credential(&credential.id)? {
-        return refuse(&ws.store()?.integrations_using(&credential.id)?);
+        return unused(ws, &credential.id);
     }
     Lock::remove(ws.store()?, &credential.id);
     ws.vault().forget(&credential.id)
+}
+
+/// Whether there are tokens here that the vendor could be asked to revoke. Opens no secret and asks nobody.
+pub fn revocable(ws: &Workspace, name: &str) -> Result<bool> {
+    let credential = get(ws, name)?;
+    let Ok(connector) = ws.catalog().get(&credential.connector) else { return Ok(false) };
+    let Some(method) = connector.auth.get(&credential.method).filter(|method| method.kind.has_token()) else { return Ok(false) };
+    let set = |key: &str| credential.settings.get(key).is_some_and(|value| !value.trim().is_empty());
+    let moved = set("token_url") || set("authorize_url");
+    let told = !method.revoke_url.is_empty() || !method.metadata_url.is_empty() || method.issuer.is_some();
+    let address = set("revoke_url") || set(subject::ISSUER) || (told && !moved);
+    Ok(address && ws.vault().fields(&credential.id)?.iter().any(|field| consent::is_token(field)))
 }
 
 /// Revokes its tokens at the vendor (RFC 7009) where the connector has the address. `Ok(false)`: nothing to revoke there.
 pub async fn revoke(ws: &Workspace, name: &str) -> Result<bool> {
     let credential = get(ws, name)?;
     auth::revoke(ws.store()?, ws.vault(), ws.catalog(), &credential).await
+}
+
+/// Waits until no refresh is under way in this process. To be called before a process ends that has stopped waiting for something: a
+/// refresh that is cut off may cost the consent.
+pub async fn settled() {
+    auth::keeper::settled().await;
 }

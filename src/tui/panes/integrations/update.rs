@@ -219,7 +219,7 @@ fn start_run(state: &mut State, dry_run: bool) -> Effects {
     let Some(integration) = integration(state) else { return Vec::new() };
     let name = &integration.name;
     let title = if dry_run { crate::t!("tui.integrations.rehearsing", name = name) } else { crate::t!("tui.integrations.running", name = name) };
-    let job = Job::Run { integration: integration.id.clone(), options: RunOptions { dry_run, limit: None } };
+    let job = Job::Run { integration: integration.id.clone(), options: RunOptions { dry_run, ..RunOptions::default() } };
     let spec = watched(&run_key(&integration.id), title, LONG, job);
     state.start(spec)
 }
