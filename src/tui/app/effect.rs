@@ -133,6 +133,10 @@ pub enum Job {
         key: String,
         value: Masked,
     },
+    CredentialRotateBack {
+        name: String,
+        key: String,
+    },
     LoadScopes(String),
     LoadTokens(String),
     LoadCalendar,

@@ -43,6 +43,10 @@ pub async fn perform(job: Job, around: Surroundings) -> Result<Answer> {
             let outcome = credentials::rotate(&ws, &name, &key, value.0, None, &sink).await?;
             Ok(Answer::Rotated { name, outcome })
         }
+        Job::CredentialRotateBack { name, key } => {
+            let outcome = credentials::rotate_back(&ws, &name, &key, &sink).await?;
+            Ok(Answer::Rotated { name, outcome })
+        }
         Job::IntegrationLaunch(name) => integrations::launch(&ws, &name, &sink).await.map(Answer::Launched),
         Job::LoadSample(integration) => {
             let sample = mappings::sample(&ws, &integration, 50, &sink).await?;
@@ -157,6 +161,7 @@ fn blocking(job: Job, ws: &Workspace, sink: &Sink) -> Result<Answer> {
         | Job::Discover(_)
         | Job::CredentialDelete { .. }
         | Job::CredentialRotate { .. }
+        | Job::CredentialRotateBack { .. }
         | Job::DraftTest(_)
         | Job::CredentialTest(_)
         | Job::CredentialRevoke(_)

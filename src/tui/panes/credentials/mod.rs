@@ -24,6 +24,7 @@ pub const COMMANDS: &[Command] = &[
     command!("credential.used", ["u"], HERE, update::on_credential, update::used_by),
     Command { dangerous: true, ..command!("credential.delete", ["d"], HERE, update::selected, update::delete) },
     command!("credential.rotate", ["o"], HERE, update::can_rotate, update::rotate),
+    Command { quiet: true, ..command!("credential.rotate_back", ["O"], HERE, update::can_rotate_back, update::rotate_back) },
     command!("credential.calendar", ["c"], HERE, always, update::calendar),
     command!("credential.scopes", ["s"], HERE, update::has_scopes, update::scopes),
     command!("credential.tokens", ["v"], HERE, update::on_credential, update::tokens),

@@ -383,3 +383,25 @@ fn the_vault_is_shown_and_locked_by_name() {
     harness.keys("<enter>");
     assert!(asked(&harness, |job| *job == Job::VaultLock));
 }
+
+#[test]
+fn a_new_secret_is_tried_and_the_old_one_can_be_taken_back() {
+    let mut harness = on(2, (80, 24), &[]);
+    harness.keys("o");
+    harness.paste("n3w-secret");
+    assert!(!harness.screen().contains("n3w-secret"));
+    harness.keys("<enter>");
+    let tried = |job: &Job| matches!(job, Job::CredentialRotate { name, key, value } if name == "cred_2" && key == "client_secret" && value.0.expose() == "n3w-secret");
+    assert!(asked(&harness, tried));
+    let now = harness.now;
+    harness.answer(tried, Answer::Rotated { name: "cred_2".to_owned(), outcome: outcome(now, None) });
+    assert!(harness.screen().contains("Icertis dev: the secret works and is in place"));
+    // Nothing was replaced as far as the list knows: nothing can be taken back.
+    harness.keys("O");
+    assert!(harness.state.layers.is_empty());
+    let mut changed = credential("cred_2", "Icertis dev", "icertis", "oauth2_code", CredentialStatus::Valid, now);
+    changed.known.rotated.push(crate::model::Rotated { field: "client_secret".to_owned(), at: now, old_expires: None });
+    harness.answer(|job| matches!(job, Job::LoadCredentials), Answer::Credentials { credentials: vec![changed], drafts: Vec::new() });
+    harness.keys("O<tab><enter>");
+    assert!(asked(&harness, |job| *job == Job::CredentialRotateBack { name: "cred_2".to_owned(), key: "client_secret".to_owned() }));
+}

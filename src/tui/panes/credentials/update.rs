@@ -284,11 +284,8 @@ pub fn draft_from(state: &mut State, credential: &Credential) -> Effects {
     state.start(write("credential.draft", Job::IntegrationNew { name, credential: Some(credential.id.clone()) }))
 }
 
-/// Trying a new secret beside the old one is not offered before it can be done.
-const ROTATES: bool = false;
-
 pub fn can_rotate(state: &State) -> bool {
-    ROTATES && state.panes.credentials.credential().is_some_and(|credential| !credential.secrets.is_empty())
+    state.panes.credentials.credential().is_some_and(|credential| !credential.secrets.is_empty())
 }
 
 pub fn has_scopes(state: &State) -> bool {
@@ -351,6 +348,34 @@ pub fn rotate(state: &mut State) -> Effects {
             Ok(ask_new_secret(state))
         },
     }))
+}
+
+/// The secret that was replaced last, where the old one is still there.
+fn replaced(credential: &Credential) -> Option<String> {
+    credential.known.rotated.last().map(|rotated| rotated.field.clone())
+}
+
+pub fn can_rotate_back(state: &State) -> bool {
+    state.panes.credentials.credential().is_some_and(|credential| replaced(credential).is_some())
+}
+
+/// Takes the old secret back, after it was tested.
+pub fn rotate_back(state: &mut State) -> Effects {
+    let Some(credential) = chosen(state) else { return Vec::new() };
+    let Some(key) = replaced(&credential) else { return Vec::new() };
+    let shown = text::clean(&key);
+    let layer = Confirm::task(
+        crate::t!("credentials.rotate.back_question", key = shown, name = text::clean(&credential.name)),
+        crate::t!("credentials.rotate.back_consequence").to_owned(),
+        crate::t!("credentials.rotate.back_verb"),
+        watched(
+            "credential.rotate",
+            crate::t!("credentials.rotate.back_task", key = shown),
+            NETWORK,
+            Job::CredentialRotateBack { name: credential.id, key },
+        ),
+    );
+    state.push(layer)
 }
 
 fn ask_new_secret(state: &mut State) -> Effects {
