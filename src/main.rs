@@ -9,6 +9,7 @@ use intertie::ops::{Config, demo};
 use intertie::{plain, prompt, tui};
 
 fn main() -> ExitCode {
+    keep_memory_private();
     // A limit on the size of files is an error of the write, told like a full disk; by default it would kill the program.
     let _ = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, Arc::default());
     let arguments: Vec<_> = std::env::args_os().collect();
@@ -23,6 +24,14 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(problem) => ExitCode::from(cli::failed(&problem)),
     }
+}
+
+/// Secrets pass through the memory: no image of it is written in a crash, and no other program of the same user reads it (prctl(2)).
+fn keep_memory_private() {
+    use rustix::process::{Resource, Rlimit, setrlimit};
+    let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
+    #[cfg(target_os = "linux")]
+    let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
 }
 
 /// The console beside the practice vendor, which lives as long as its runtime and the demo do.

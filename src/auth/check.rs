@@ -312,14 +312,11 @@ fn hidden(link: &Link) -> Vec<Secret> {
 }
 
 fn redacted(mut problem: Problem, hide: &[Secret]) -> Problem {
-    for secret in hide.iter().filter(|secret| secret.expose().len() >= 4) {
-        for text in [&mut problem.what, &mut problem.why, &mut problem.next_step] {
-            if text.contains(secret.expose()) {
-                *text = text.replace(secret.expose(), "…");
-            }
-        }
-        problem.code = problem.code.filter(|code| !code.contains(secret.expose()));
+    let hide: Vec<&str> = hide.iter().map(Secret::expose).collect();
+    for text in [&mut problem.what, &mut problem.why, &mut problem.next_step] {
+        *text = crate::words::hide::hide(text, &hide);
     }
+    problem.code = problem.code.filter(|code| crate::words::hide::hide(code, &hide) == *code);
     problem
 }
 

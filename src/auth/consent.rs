@@ -21,6 +21,7 @@ use super::metadata::Document;
 use super::paste;
 use super::pending::{self, Pending};
 use super::redirect;
+use super::redirect_doctor;
 use super::refusal::Failure;
 use super::request::Grant;
 use super::subject::{REDIRECT_URI, Subject};
@@ -301,7 +302,11 @@ impl Flow {
             return Err(problem!(Usage, "auth.answer.device", vendor = self.vendor()));
         }
         let opened = handoff::open(self.handoff.as_ref().map(Secret::expose), pasted).transpose()?;
-        let (answer, _) = paste::judge(&self.expected, opened.as_ref().map_or(pasted, Secret::expose), Time::now())?;
+        let judged = paste::judge(&self.expected, opened.as_ref().map_or(pasted, Secret::expose), Time::now());
+        let (answer, _) = judged.map_err(|problem| {
+            // The vendor's page about it, copied whole.
+            redirect_doctor::mismatch(self.vendor(), &self.redirect_uri, pasted).map_or(problem, |found| found.problem)
+        })?;
         self.accept(Won::Answer(answer), false)
     }
 
@@ -513,7 +518,7 @@ impl Begun {
         // Goes on when nobody waits any more: the code is spent by being sent.
         let flow = Arc::clone(&self.flow);
         let redeemed = tokio::spawn(async move {
-            let outcome = flow.redeem(won).await;
+            let outcome = flow.redeem(won).await.map_err(|problem| redirect_doctor::explained(problem, flow.vendor(), &flow.redirect_uri));
             flow.outcome.send_replace(Some(outcome.clone()));
             outcome
         });

@@ -37,6 +37,7 @@ mod page;
 mod paste;
 mod pending;
 mod redirect;
+pub mod redirect_doctor;
 pub mod references;
 mod refusal;
 pub mod registration;

@@ -142,8 +142,7 @@ impl Said {
 }
 
 fn redact(text: &str, hide: &[&str], max: usize) -> String {
-    let text = hide.iter().filter(|secret| secret.len() >= 4).fold(text.to_owned(), |text, secret| fault::hidden(text, secret));
-    clean::line(&text, max)
+    clean::line(&crate::words::hide::hide(text, hide), max)
 }
 
 /// A name for an error, what it makes of the credential, and the words for it.

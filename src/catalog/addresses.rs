@@ -254,7 +254,7 @@ mod tests {
             let problem = base_url(&c, &context(&[("base_url", url)])).unwrap_err();
             assert!(!problem.next_step.is_empty() && !format!("{problem:?}").contains("u:p"), "{problem:?}");
         }
-        assert!(base_url(&c, &context(&[])).unwrap_err().why.contains("input.host"));
+        assert!(base_url(&c, &context(&[])).unwrap_err().why.contains("host"));
     }
 
     #[test]

@@ -372,6 +372,13 @@ fn walk(context: &Context, connector: &model::Connector, mut draft: CredentialDr
     }
     if credentials::needs_consent(ws, &draft)? {
         let source = Source::of(context.person, given.secret_stdin.is_none());
+        if let Some(redirect) = credentials::redirect_uri(connector, &draft) {
+            let uri = clean::line(&redirect.uri, 300);
+            output::remark(&format!("{}\n{}\n", t!("redirect.register", uri = uri), redirect.rule));
+            if let Some(problem) = &redirect.breaks {
+                output::failure(problem, false);
+            }
+        }
         context.wait(async |sink| prompt::consent(ws, &draft, source, !given.no_browser, &sink).await)?;
     }
     if !given.no_test {

@@ -6,9 +6,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::credentials::draft::{as_credential, kept, no_draft, refuse_errors};
 use super::credentials::method_of;
 use super::{Result, Workspace};
+use crate::auth::redirect_doctor::{self, Mismatch};
 use crate::auth::{browser, consent, registration, subject};
-use crate::model::{AuthKind, Connector, CredentialDraft, Loopback, Sink, Time};
+use crate::model::{AuthKind, Connector, CredentialDraft, Loopback, Problem, Sink, Time};
 use crate::store::credentials::KeptDraft;
+use crate::words::clean;
 
 /// What the person needs to see to give consent.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
@@ -86,21 +88,37 @@ impl Consent {
     }
 }
 
-/// The redirect URI to register at the vendor for this draft, where its method sends a person to a browser. `any_port`: the vendor accepts
-/// every port on it (RFC 8252 §7.3).
+/// The redirect URI to register at the vendor for this draft, where its method sends a person to a browser.
 #[must_use]
 pub fn redirect_uri(connector: &Connector, draft: &CredentialDraft) -> Option<RedirectUri> {
     let method = connector.auth.get(&draft.method).filter(|method| method.kind == AuthKind::OAuth2Code)?;
     let setting = draft.settings.get(subject::REDIRECT_URI).map(String::as_str).filter(|uri| !uri.is_empty());
-    let any_port = setting.is_none() && method.redirect.loopback == Loopback::AnyPort && method.redirect.port.is_none();
-    Some(RedirectUri { uri: consent::registered(&method.redirect, setting), any_port })
+    let vendor = clean::line(&connector.name, 80);
+    Some(RedirectUri {
+        uri: consent::registered(&method.redirect, setting),
+        any_port: setting.is_none() && method.redirect.loopback == Loopback::AnyPort && method.redirect.port.is_none(),
+        rule: redirect_doctor::rule(&method.redirect, &vendor),
+        breaks: setting.and_then(|setting| redirect_doctor::breaks(&method.redirect, &vendor, setting)),
+    })
 }
 
 /// What has to be registered at the vendor.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct RedirectUri {
     pub uri: String,
+    /// The vendor accepts every port on it (RFC 8252 §7.3).
     pub any_port: bool,
+    /// The vendor's rule, in words.
+    pub rule: String,
+    /// Why the person's own setting cannot work, or breaks the rule.
+    pub breaks: Option<Problem>,
+}
+
+/// Reads what a vendor says about a redirect URI that it refused: the text of its page, or its error. `None`: it speaks of something else.
+/// `sent`: the redirect URI of the request, as in [`ConsentView`].
+#[must_use]
+pub fn redirect_mismatch(vendor: &str, sent: &str, text: &str) -> Option<Mismatch> {
+    redirect_doctor::mismatch(vendor, sent, text)
 }
 
 /// Whether this draft's method needs a person's consent before it can be tested: it does until consent was given.

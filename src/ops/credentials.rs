@@ -16,7 +16,9 @@ use crate::model::{AuthMethod, Connector, Credential, Problem};
 use crate::words::clean;
 use crate::{problem, t};
 
-pub use super::consent::{Consent, ConsentView, DeviceView, RedirectUri, consent_begin, needs_consent, open_browser, redirect_uri};
+pub use super::consent::{
+    Consent, ConsentView, DeviceView, RedirectUri, consent_begin, needs_consent, open_browser, redirect_mismatch, redirect_uri,
+};
 pub use draft::{draft_check, draft_discard, draft_get, draft_new, draft_reference, draft_save, draft_secret, drafts};
 pub use end::{delete, revocable, revoke, settled, unused, used_by};
 pub use expiry::{CalendarRow, Expiry, calendar, expiring, set_secret_expiry};

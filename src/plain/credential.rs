@@ -76,6 +76,7 @@ fn walk(session: &Session, mut draft: CredentialDraft) -> Result<()> {
     }
     if let Some(redirect) = credentials::redirect_uri(&connector, &draft) {
         say::remark(&t!("plain.credential.redirect", uri = clean::line(&redirect.uri, 300)));
+        say::remark(&redirect.rule);
     }
     draft.name = pick::text(t!("plain.credential.name"), &draft.name)?;
     credentials::draft_save(ws, &draft)?;

@@ -201,11 +201,11 @@ impl Keys {
 }
 
 impl Keys {
-    /// What was typed, as a secret: one word again where it was wrapped; a PEM block or a JSON file keeps its lines.
+    /// What was typed, as a secret: one word again where it was wrapped; a PEM block keeps its lines.
     fn secret(&mut self) -> Zeroizing<Vec<u8>> {
         let mut typed = std::mem::take(&mut self.typed);
         let text = typed.trim_ascii_start();
-        if !text.starts_with(b"-----BEGIN") && !text.starts_with(b"{") {
+        if !text.starts_with(b"-----BEGIN") {
             typed.retain(|byte| *byte != b'\n');
         }
         typed

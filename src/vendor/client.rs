@@ -264,7 +264,7 @@ impl Client {
     fn reason(&self, verdict: &rules::Verdict<'_>, answer: &Answer, shown: &str, hide: &[&str]) -> String {
         let bare: Vec<&str> =
             hide.iter().map(|value| value.strip_prefix("Bearer ").or_else(|| value.strip_prefix("Basic ")).unwrap_or(value)).collect();
-        let message = verdict.message().map(str::to_owned).or_else(|| fault::said(&answer.body, &bare).message);
+        let message = verdict.message().map(|text| crate::words::hide::hide(text, &bare)).or_else(|| fault::said(&answer.body, &bare).message);
         let status = answer.status;
         match message.as_deref().map(|text| text.trim_end_matches('.')).filter(|text| !text.is_empty()) {
             Some(message) => t!("vendor.answer.said", request = shown, status = status, message = message),

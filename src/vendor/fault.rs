@@ -6,6 +6,7 @@
 use serde_json::Value;
 
 use crate::words::clean;
+use crate::words::hide::hide as hidden;
 
 /// Both are cut, and fit to show.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -32,19 +33,11 @@ pub fn said(body: &[u8], hide: &[&str]) -> Said {
         said.code = Some(code);
     }
     let fit = |text: String, max| {
-        let text = hide.iter().filter(|secret| secret.len() >= 6).fold(text, |text, secret| hidden(text, secret));
+        // Far more than is shown, so that no secret is cut in two before it is found.
+        let text = hidden(&text.chars().take(8 * LONGEST).collect::<String>(), hide);
         Some(clean::line(text.trim(), max)).filter(|text| !text.is_empty())
     };
     Said { message: said.message.and_then(|text| fit(text, LONGEST)), code: said.code.and_then(|text| fit(text, 80)) }
-}
-
-/// A text without a secret in any of the spellings in which it was sent: as it is, in a form or query, in JSON.
-#[must_use]
-pub fn hidden(text: String, secret: &str) -> String {
-    let form: String = url::form_urlencoded::byte_serialize(secret.as_bytes()).collect();
-    let json = Value::from(secret).to_string();
-    let spellings = [secret, &form, &form.replace('+', "%20"), json.trim_matches('"')];
-    spellings.into_iter().filter(|spelling| !spelling.is_empty()).fold(text, |text, spelling| text.replace(spelling, "…"))
 }
 
 fn from_json(value: &Value) -> Said {

@@ -4,6 +4,7 @@
 //! `{name}` stands for an argument. A message with `one` and `other` picks its form by the argument `n`.
 
 pub mod clean;
+pub mod hide;
 
 use std::fmt::{Display, Write as _};
 

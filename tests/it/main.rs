@@ -21,6 +21,7 @@ mod pty;
 mod rotation;
 mod schema;
 mod scim;
+mod secrecy;
 mod secrets;
 mod signing;
 mod terminal;

@@ -25,6 +25,8 @@ impl vt100::Callbacks for Seen {
 
 struct Shared {
     parser: vt100::Parser<Seen>,
+    /// Every byte that came.
+    drawn: Vec<u8>,
     ended: bool,
     /// The reader lets go of the terminal when it next wakes.
     hanging_up: bool,
@@ -68,7 +70,12 @@ impl Pty {
         let child = pair.slave.spawn_command(command).expect("the program starts");
         drop(pair.slave);
         let shared = Arc::new((
-            Mutex::new(Shared { parser: vt100::Parser::new_with_callbacks(rows, columns, 0, Seen::default()), ended: false, hanging_up: false }),
+            Mutex::new(Shared {
+                parser: vt100::Parser::new_with_callbacks(rows, columns, 0, Seen::default()),
+                drawn: Vec::new(),
+                ended: false,
+                hanging_up: false,
+            }),
             Condvar::new(),
         ));
         let mut reader = pair.master.try_clone_reader().expect("a reader");
@@ -84,6 +91,7 @@ impl Pty {
                     state.ended = true;
                 } else {
                     state.parser.process(&buffer[..read]);
+                    state.drawn.extend_from_slice(&buffer[..read]);
                 }
                 for_reader.1.notify_all();
                 if last {
@@ -132,6 +140,11 @@ impl Pty {
     pub fn with_screen<T>(&self, look: impl FnOnce(&vt100::Screen, &Seen) -> T) -> T {
         let state = self.shared.0.lock().expect("not poisoned");
         look(state.parser.screen(), state.parser.callbacks())
+    }
+
+    /// Every byte that the program sent to the terminal.
+    pub fn drawn(&self) -> Vec<u8> {
+        self.shared.0.lock().expect("not poisoned").drawn.clone()
     }
 
     pub fn signal(&self, signal: rustix::process::Signal) {

@@ -142,9 +142,14 @@ impl Journey {
     }
 }
 
-/// The forms in which a secret might lie about: as it is, in hexadecimal, and in Base64 at each of the three places where it can begin.
-fn forms(secret: &str) -> Vec<Vec<u8>> {
-    let mut forms = vec![secret.as_bytes().to_vec(), secret.bytes().flat_map(|byte| format!("{byte:02x}").into_bytes()).collect()];
+/// The forms in which a secret might lie about: as it is, in hexadecimal, percent-encoded, escaped in JSON, and in Base64 at each of the three
+/// places where it can begin.
+pub fn forms(secret: &str) -> Vec<Vec<u8>> {
+    let hex: String = secret.bytes().map(|byte| format!("{byte:02x}")).collect();
+    let encoded: String = url::form_urlencoded::byte_serialize(secret.as_bytes()).collect();
+    let json = serde_json::to_string(secret).unwrap();
+    let plain = [secret, &hex, &hex.to_uppercase(), &encoded, &encoded.replace('+', "%20"), &encoded.to_lowercase(), json.trim_matches('"')];
+    let mut forms: Vec<Vec<u8>> = plain.iter().map(|form| form.as_bytes().to_vec()).collect();
     for before in 0..3 {
         let padded = [&b"..."[..before], secret.as_bytes()].concat();
         let encoded = base64::engine::general_purpose::STANDARD_NO_PAD.encode(padded);
@@ -152,19 +157,32 @@ fn forms(secret: &str) -> Vec<Vec<u8>> {
         let from = (before * 8).div_ceil(6);
         forms.push(encoded.as_bytes()[from..encoded.len() - 1].to_vec());
     }
+    forms.sort();
+    forms.dedup();
     forms
 }
 
-fn search(place: &str, bytes: &[u8], needles: &[Vec<u8>]) {
+fn find(bytes: &[u8], needle: &[u8]) -> Option<usize> {
+    let (first, mut from) = (*needle.first()?, 0);
+    loop {
+        from += bytes.get(from..)?.iter().position(|byte| *byte == first)?;
+        if bytes[from..].starts_with(needle) {
+            return Some(from);
+        }
+        from += 1;
+    }
+}
+
+pub fn search(place: &str, bytes: &[u8], needles: &[Vec<u8>]) {
     for needle in needles {
-        if let Some(at) = bytes.windows(needle.len()).position(|window| window == needle) {
+        if let Some(at) = find(bytes, needle) {
             let around = &bytes[at.saturating_sub(200)..(at + 100).min(bytes.len())];
             panic!("{place} holds {}:\n{}", String::from_utf8_lossy(needle), String::from_utf8_lossy(around));
         }
     }
 }
 
-fn search_files(dir: &Path, needles: &[Vec<u8>], seen: &mut usize) {
+pub fn search_files(dir: &Path, needles: &[Vec<u8>], seen: &mut usize) {
     for entry in std::fs::read_dir(dir).unwrap() {
         let path = entry.unwrap().path();
         search("a file's name", path.file_name().unwrap().as_encoded_bytes(), needles);

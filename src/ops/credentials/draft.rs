@@ -246,6 +246,7 @@ pub fn draft_check(ws: &Workspace, draft: &CredentialDraft) -> Result<Vec<Findin
     let method = method_of(&connector, &draft.method)?;
     let inputs = connector.inputs_for(&draft.method);
     let mut findings = Vec::new();
+    let mut warnings = Vec::new();
     let mut error = |place: String, problem| findings.push(Finding { severity: Severity::Error, place, problem });
     if let Some(problem) = name_problem(ws, &draft.name, draft.replaces.as_deref())? {
         error("name".to_owned(), problem);
@@ -271,6 +272,9 @@ pub fn draft_check(ws: &Workspace, draft: &CredentialDraft) -> Result<Vec<Findin
             None if key == subject::REDIRECT_URI => {
                 if let Err(reason) = url::Url::parse(value.trim()) {
                     error(place(), problem!(Usage, "auth.redirect_uri", address = clean::line(value, 150), reason = reason));
+                } else if let Some(problem) = crate::ops::credentials::redirect_uri(&connector, draft).and_then(|redirect| redirect.breaks) {
+                    // The definition's rule may be out of date: told, and not refused.
+                    warnings.push(Finding { severity: Severity::Warning, place: place(), problem });
                 }
             }
             None => {
@@ -287,6 +291,7 @@ pub fn draft_check(ws: &Workspace, draft: &CredentialDraft) -> Result<Vec<Findin
             }
         }
     }
+    findings.extend(warnings);
     // What a draft takes from the credential that it renews is under its own id already.
     let kept = kept(ws, &draft.id).map(|kept| kept.draft).unwrap_or_default();
     let context = Context::new(&connector, &draft.method, &tidied(ws, draft), &indexmap::IndexMap::new());
