@@ -101,7 +101,7 @@ pub struct Confirm {
     pub verb: String,
     pub confirmed: bool,
     /// Something that can be done with it: what it is, whether it is wanted, and the task that does both.
-    pub with: Option<(String, bool, super::effect::TaskSpec)>,
+    pub with: Option<Box<(String, bool, super::effect::TaskSpec)>>,
     pub then: Effects,
     /// Started through the task list when confirmed.
     pub task: Option<super::effect::TaskSpec>,
@@ -122,7 +122,7 @@ impl Confirm {
     #[must_use]
     pub fn with(layer: Layer, label: &str, both: super::effect::TaskSpec) -> Layer {
         match layer {
-            Layer::Confirm(confirm) => Layer::Confirm(Self { with: Some((label.to_owned(), false, both)), ..confirm }),
+            Layer::Confirm(confirm) => Layer::Confirm(Self { with: Some(Box::new((label.to_owned(), false, both))), ..confirm }),
             other => other,
         }
     }

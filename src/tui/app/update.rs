@@ -107,8 +107,8 @@ fn layer_key(state: &mut State, key: Key) -> Option<Effects> {
                 Some(Vec::new())
             }
             Code::Char(' ') if confirm.with.is_some() => {
-                if let Some((_, wanted, _)) = &mut confirm.with {
-                    *wanted = !*wanted;
+                if let Some(with) = &mut confirm.with {
+                    with.1 = !with.1;
                 }
                 Some(Vec::new())
             }
@@ -125,7 +125,7 @@ fn layer_key(state: &mut State, key: Key) -> Option<Effects> {
                     return Some(state.end());
                 }
                 let mut effects = confirm.then;
-                let both = confirm.with.and_then(|(_, wanted, both)| wanted.then_some(both));
+                let both = confirm.with.and_then(|with| with.1.then_some(with.2));
                 if let Some(task) = both.or(confirm.task) {
                     effects.extend(state.start(task));
                 }

@@ -64,7 +64,7 @@ pub fn confirm(frame: &mut Frame<'_>, area: Rect, confirm: &Confirm, state: &Sta
         line(frame, inner, inner.x, y, part, theme.style(Tone::Plain));
         y += 1;
     }
-    if let Some((label, wanted, _)) = &confirm.with {
+    if let Some((label, wanted, _)) = confirm.with.as_deref() {
         let shown = format!("[{}] {label}   {}", if *wanted { "x" } else { " " }, crate::t!("confirm.space"));
         line(frame, inner, inner.x, y, &shown, theme.style(if *wanted { Tone::Strong } else { Tone::Plain }));
         y += 1;

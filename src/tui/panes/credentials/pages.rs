@@ -15,11 +15,14 @@ const DAY: i64 = 86_400;
 const BAR: usize = 12;
 const BAR_DAYS: i64 = 90;
 
+/// What ends within a stretch of seconds from now.
+type Group = (&'static str, Tone, fn(i64) -> bool);
+
 /// The expiry calendar: a timeline by urgency.
 #[must_use]
 pub fn calendar(rows: &[CalendarRow], state: &State) -> Layer {
     let now = state.now;
-    let groups: [(&str, Tone, fn(i64) -> bool); 4] = [
+    let groups: [Group; 4] = [
         (crate::t!("credentials.calendar.overdue"), Tone::Bad, |left| left <= 0),
         (crate::t!("credentials.calendar.week"), Tone::Notice, |left| (1..=7 * DAY).contains(&left)),
         (crate::t!("credentials.calendar.month"), Tone::Plain, |left| (7 * DAY + 1..=30 * DAY).contains(&left)),

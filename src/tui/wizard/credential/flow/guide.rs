@@ -1,7 +1,7 @@
 //! What is needed before it can be done: everything on one page, to be got ready or sent to who can.
 
 use super::{Flow, steps};
-use crate::model::{AuthKind, Loopback};
+use crate::model::AuthKind;
 use crate::tui::app::layers::{Layer, Page};
 use crate::tui::ui::terms::Row;
 use crate::tui::ui::text;
@@ -47,7 +47,12 @@ impl Flow {
             rows.push(Row::gap());
             rows.push(Row::whole(Tone::Strong, crate::t!("wizard.consent.redirect")));
             rows.push(Row::whole(Tone::Plain, text::clean(&redirect.uri)).middle().indent(2));
-            rows.push(Row::whole(Tone::Dim, self.redirect_rule(redirect.any_port)).indent(2));
+            rows.push(Row::whole(Tone::Dim, text::clean(&redirect.rule)).indent(2));
+            if let Some(breaks) = &redirect.breaks {
+                rows.push(Row::whole(Tone::Notice, text::clean(&breaks.what)).indent(2));
+                rows.push(Row::whole(Tone::Notice, text::clean(&breaks.why)).indent(2));
+                rows.push(Row::whole(Tone::Plain, text::clean(&breaks.next_step)).indent(2));
+            }
         }
         if let Some(method) = method.filter(|method| !method.scopes.default.is_empty()) {
             let scopes: Vec<String> =
@@ -72,15 +77,5 @@ impl Flow {
             copy: redirect.map(|redirect| redirect.uri),
             ..Page::default()
         })
-    }
-
-    /// What the vendor accepts as redirect URI.
-    fn redirect_rule(&self, any_port: bool) -> &'static str {
-        let rule = self.method().map(|method| method.redirect.loopback);
-        match rule {
-            _ if any_port => crate::t!("wizard.credential.redirect_rule.any_port"),
-            Some(Loopback::HttpsOnly) => crate::t!("wizard.credential.redirect_rule.https_only"),
-            _ => crate::t!("wizard.credential.redirect_rule.exact"),
-        }
     }
 }
