@@ -470,7 +470,9 @@ impl Begun {
         let mut winners = self.flow.won.subscribe();
         let mut notes = self.notes.lock().await;
         let mut rejected = None;
-        let late = tokio::time::sleep(left(self.expires));
+        // Where there is nothing but a device code, the server says how it ended.
+        let grace = if self.redirect_uri.is_empty() { Duration::from_secs(40) } else { Duration::ZERO };
+        let late = tokio::time::sleep(left(self.expires) + grace);
         tokio::pin!(late);
         let mut address_ends = self.authorize_url_expires;
         let won = loop {

@@ -145,7 +145,9 @@ fn meaning(failure: &Failure) -> Meaning {
         ("authorization_declined", _) => Meaning::Refused,
         ("access_denied", _) if entra.is_none_or(|number| number == "65004") => Meaning::Refused,
         ("", Some(429)) => Meaning::SlowDown,
-        ("temporarily_unavailable" | "server_error", _) | ("", None | Some(500..=599)) => Meaning::Lost,
+        ("temporarily_unavailable" | "server_error", _) | ("", Some(500..=599)) => Meaning::Lost,
+        // What could not even be sent will not be sent later.
+        ("", None) if failure.passes() => Meaning::Lost,
         _ => Meaning::Over,
     }
 }
@@ -160,7 +162,8 @@ struct Pace {
 impl Pace {
     fn wait(&self) -> Duration {
         // RFC 8628 §3.5: exponential backoff on time-outs.
-        let factor = 1u32.checked_shl(self.lost.min(10)).unwrap_or(u32::MAX);
+        // The first loss is as likely a connection that the server had closed meanwhile.
+        let factor = 1u32.checked_shl(self.lost.saturating_sub(1).min(10)).unwrap_or(u32::MAX);
         self.every.saturating_mul(factor).min(LONGEST.max(self.every))
     }
 
@@ -218,6 +221,8 @@ mod tests {
     fn the_pace_of_asking() {
         let mut pace = Pace { every: Duration::from_secs(5), lost: 0 };
         let seconds = |pace: &Pace| pace.wait().as_secs();
+        assert_eq!(seconds(&pace), 5);
+        pace.lose();
         assert_eq!(seconds(&pace), 5);
         pace.lose();
         pace.lose();

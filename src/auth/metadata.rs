@@ -171,8 +171,14 @@ async fn ask(place: &Url) -> Result<Option<Document>, Problem> {
     let address = http::shown(place);
     let host = clean::line(place.host_str().unwrap_or_default(), 200);
     let trouble = |error: &reqwest::Error| Trouble::of(error).problem(&host, &format!("GET {address}"), &host, &http::innermost(error));
-    let request = http::client_for(place)?.get(place.clone()).header("accept", "application/json").timeout(TIMEOUT);
-    let response = request.send().await.map_err(|error| trouble(&error))?;
+    let client = http::client_for(place)?;
+    let get = || client.get(place.clone()).header("accept", "application/json").timeout(TIMEOUT).send();
+    let response = match get().await {
+        // A connection that the server had closed meanwhile; nothing is changed by asking twice.
+        Err(error) if Trouble::of(&error) == Trouble::Cut => get().await,
+        answered => answered,
+    };
+    let response = response.map_err(|error| trouble(&error))?;
     let status = response.status().as_u16();
     match status {
         200..=299 => {}

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::registration::CLIENT_SECRET;
 use super::{jws, references};
 use crate::catalog::template::Context;
 use crate::catalog::{Catalog, addresses, input};
@@ -68,6 +69,14 @@ impl Subject {
                 context.input.insert(one.key.clone(), secret.expose().to_owned());
                 secrets.push(secret);
             }
+        }
+        // The secret of a client that was registered from here, where the definition asks nobody for it.
+        if !inputs.iter().any(|one| one.key == CLIENT_SECRET)
+            && credential.secrets.iter().any(|key| key == CLIENT_SECRET)
+            && let Some(secret) = vault.get(&credential.id, CLIENT_SECRET)?
+        {
+            context.input.insert(CLIENT_SECRET.to_owned(), secret.expose().to_owned());
+            secrets.push(secret);
         }
         if let Some(jwt) = &method.jwt
             && let Some(member) = &jwt.key_member

@@ -3,8 +3,8 @@
 //! **It is practice everywhere.** Its people do not exist, its client and its secret are published below, and nothing in it is a real
 //! vendor's service. What it offers:
 //!
-//! - an authorization server: code with PKCE and a consent page, client credentials, refresh with rotation, revocation (RFC 6749, 7636,
-//!   7009, 8414, 9207);
+//! - an authorization server: code with PKCE and a consent page, device codes with theirs, client credentials, refresh with rotation,
+//!   revocation, pushed requests, registration of clients (RFC 6749, 7009, 7591, 7636, 8414, 8628, 9126, 9207);
 //! - a members API in the shape of Ironclad Clickwrap's: `/v1.1/accounts/1/members` and `/v1.1/sites/{id}/memberships`;
 //! - SCIM 2.0 under `/scim/v2` (RFC 7643, 7644), which takes what Entra and Okta send as well as what the RFC says;
 //! - faults, set with [`Faults::set`], and days that pass, with [`Practice::pass_a_day`].
@@ -14,6 +14,8 @@
 //! errors; how many members a page may have (here 1,000, and 100 unless asked); the format of `verified_time` (here RFC 3339); what is in
 //! `profiles` (here nothing). Parameters whose meaning is not known (`filter`, `sort`, `expand`) are refused, not ignored.
 
+mod clients;
+mod device;
 mod faults;
 mod members;
 mod oauth;
@@ -140,6 +142,16 @@ impl Practice {
     /// Every token issued so far is revoked; a person has to consent again.
     pub fn revoke_all(&self) {
         lock(&self.shared.oauth).revoke_all();
+    }
+
+    /// Every device code ends now.
+    pub fn expire_device_codes(&self) {
+        lock(&self.shared.oauth).devices.expire();
+    }
+
+    /// Does what a person does on the device page. `false`: there is no such code, or it was decided already.
+    pub fn confirm_device(&self, user_code: &str, approve: bool) -> bool {
+        lock(&self.shared.oauth).devices.decide(user_code, approve)
     }
 
     /// Does what a person does on the consent page, and returns the address that the browser is sent to. The error is what the page says

@@ -1,5 +1,5 @@
 //! The practice authorization server: RFC 6749 with PKCE (RFC 7636, S256 only), revocation (RFC 7009), metadata (RFC 8414), `iss` in the
-//! answer (RFC 9207). A refresh token is used once; using it twice revokes everything that came from the same consent (RFC 9700 §4.14.2),
+//! answer (RFC 9207); device codes, registration and pushed requests are in `device` and `clients`. A refresh token is used once; using it twice revokes everything that came from the same consent (RFC 9700 §4.14.2),
 //! and so does using a code twice (RFC 6749 §4.1.2).
 
 use std::collections::HashMap;
@@ -13,8 +13,10 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use url::{Host, Url};
 
+use super::clients::Clients;
+use super::device::{self, Devices};
+use super::page;
 use super::server::{Call, Reply, find};
-use super::{CLIENT_ID, CLIENT_SECRET, page};
 use crate::t;
 
 /// How long a code may wait to be redeemed (RFC 6749 §4.1.2 recommends at most ten minutes).
@@ -29,11 +31,14 @@ pub struct Server {
     access: HashMap<String, Access>,
     refresh: HashMap<String, Refresh>,
     families: u64,
+    pub(super) clients: Clients,
+    pub(super) devices: Devices,
 }
 
 /// An authorization request that is in order.
 #[derive(Clone)]
 struct Request {
+    client: String,
     redirect: Url,
     scope: String,
     state: Option<String>,
@@ -77,11 +82,12 @@ pub enum Asked {
 
 pub struct Consent {
     pub ticket: String,
+    client: String,
     scopes: Vec<String>,
     goes_to: String,
 }
 
-fn random() -> String {
+pub(super) fn random() -> String {
     let mut bytes = [0; 24];
     OsRng.fill_bytes(&mut bytes);
     URL_SAFE_NO_PAD.encode(bytes)
@@ -97,7 +103,13 @@ impl Server {
             access: HashMap::new(),
             refresh: HashMap::new(),
             families: 0,
+            clients: Clients::default(),
+            devices: Devices::default(),
         }
+    }
+
+    pub fn issuer(&self) -> &str {
+        &self.issuer
     }
 
     pub fn check(&self, token: &str) -> Checked {
@@ -126,43 +138,62 @@ impl Server {
         self.refresh.retain(|_, refresh| refresh.family != family);
     }
 
-    /// Looks at an authorization request.
+    /// Looks at an authorization request, or at the one that it names (RFC 9126 §4).
     pub fn ask(&mut self, query: &[(String, String)]) -> Asked {
-        let client = find(query, "client_id").unwrap_or("");
-        if client != CLIENT_ID {
-            return Asked::Refused(t!("practice.oauth.client", client = crate::words::clean::line(client, 60), known = CLIENT_ID));
-        }
+        let client = find(query, "client_id").unwrap_or("").to_owned();
+        let Some(name) = self.clients.name(&client) else {
+            return Asked::Refused(t!("practice.oauth.client", client = crate::words::clean::line(&client, 60), known = super::CLIENT_ID));
+        };
+        let pushed = match find(query, "request_uri") {
+            Some(uri) => match self.clients.pushed(uri, &client) {
+                Some(parameters) => Some(parameters),
+                None => return Asked::Refused(t!("practice.oauth.pushed").to_owned()),
+            },
+            None => None,
+        };
+        let query = pushed.as_deref().unwrap_or(query);
         let Some(redirect) = find(query, "redirect_uri").and_then(|uri| Url::parse(uri).ok()).filter(redirect_allowed) else {
             return Asked::Refused(t!("practice.oauth.redirect").to_owned());
         };
         let state = find(query, "state").map(str::to_owned);
-        let answer =
-            |error: &str, text: &str| Asked::Redirect(self.answer(&redirect, state.as_deref(), &[("error", error), ("error_description", text)]));
-        // A parameter that is there twice is an error (RFC 6749 §3.1).
-        if query.iter().enumerate().any(|(i, (name, _))| query[..i].iter().any(|(earlier, _)| earlier == name)) {
-            return answer("invalid_request", "A parameter is given more than once.");
-        }
-        if find(query, "response_type") != Some("code") {
-            return answer("unsupported_response_type", "Only response_type=code is known here.");
-        }
-        let challenge = match (find(query, "code_challenge"), find(query, "code_challenge_method")) {
-            (Some(challenge), Some("S256")) if challenge.len() == 43 => challenge.to_owned(),
-            (Some(_), Some("S256")) => return answer("invalid_request", "The code_challenge is not a SHA-256 in base64url."),
-            (Some(_), _) => return answer("invalid_request", "The code_challenge_method must be S256."),
-            (None, _) => return answer("invalid_request", "PKCE is required: code_challenge is missing."),
+        let (scope, challenge) = match self.in_order(query) {
+            Ok(request) => request,
+            Err(Denied { error, text, .. }) => {
+                return Asked::Redirect(self.answer(&redirect, state.as_deref(), &[("error", error), ("error_description", text)]));
+            }
         };
-        let scope = find(query, "scope").unwrap_or("").split_whitespace().collect::<Vec<_>>().join(" ");
-        if !scope.bytes().all(|byte| (0x20..0x7f).contains(&byte) && byte != b'"' && byte != b'\\') {
-            return answer("invalid_scope", "A scope has characters that scopes may not have.");
-        }
         let ticket = random();
         let consent = Consent {
             ticket: ticket.clone(),
+            client: name,
             scopes: scope.split(' ').filter(|scope| !scope.is_empty()).map(str::to_owned).collect(),
             goes_to: redirect.to_string(),
         };
-        self.asked.insert(ticket, Request { redirect, scope, state, challenge });
+        self.asked.insert(ticket, Request { client, redirect, scope, state, challenge });
         Asked::Consent(consent)
+    }
+
+    /// The scope and the challenge of a request that is in order.
+    pub fn in_order(&self, query: &[(String, String)]) -> Result<(String, String), Denied> {
+        let denied = |error, text| Err(Denied { status: 400, error, text });
+        // A parameter that is there twice is an error (RFC 6749 §3.1).
+        if query.iter().enumerate().any(|(i, (name, _))| query[..i].iter().any(|(earlier, _)| earlier == name)) {
+            return denied("invalid_request", "A parameter is given more than once.");
+        }
+        if find(query, "response_type") != Some("code") {
+            return denied("unsupported_response_type", "Only response_type=code is known here.");
+        }
+        let challenge = match (find(query, "code_challenge"), find(query, "code_challenge_method")) {
+            (Some(challenge), Some("S256")) if challenge.len() == 43 => challenge.to_owned(),
+            (Some(_), Some("S256")) => return denied("invalid_request", "The code_challenge is not a SHA-256 in base64url."),
+            (Some(_), _) => return denied("invalid_request", "The code_challenge_method must be S256."),
+            (None, _) => return denied("invalid_request", "PKCE is required: code_challenge is missing."),
+        };
+        let scope = find(query, "scope").unwrap_or("").split_whitespace().collect::<Vec<_>>().join(" ");
+        if !scope.bytes().all(|byte| (0x20..0x7f).contains(&byte) && byte != b'"' && byte != b'\\') {
+            return denied("invalid_scope", "A scope has characters that scopes may not have.");
+        }
+        Ok((scope, challenge))
     }
 
     /// A person has decided; where the browser goes. `None` for a page that was answered already.
@@ -205,7 +236,7 @@ impl Server {
         self.families
     }
 
-    fn redeem(&mut self, form: &[(String, String)]) -> Result<Value, Denied> {
+    fn redeem(&mut self, client: &str, form: &[(String, String)]) -> Result<Value, Denied> {
         let code = find(form, "code").ok_or(Denied::request("The code is missing."))?;
         let Some(known) = self.codes.get(code) else { return Err(Denied::grant("The code is unknown.")) };
         if let Some(family) = known.family {
@@ -213,6 +244,9 @@ impl Server {
             return Err(Denied::grant("The code was used before; the tokens it gave are revoked."));
         }
         let request = known.request.clone();
+        if request.client != client {
+            return Err(Denied::grant("The code was given to another client."));
+        }
         if known.issued.elapsed() > CODE_LIFETIME {
             return Err(Denied::grant("The code has expired."));
         }
@@ -251,7 +285,7 @@ impl Server {
 }
 
 /// Native apps listen on any loopback port (RFC 8252 §7.3).
-fn redirect_allowed(uri: &Url) -> bool {
+pub(super) fn redirect_allowed(uri: &Url) -> bool {
     let loopback = match uri.host() {
         Some(Host::Ipv4(ip)) => ip.is_loopback(),
         Some(Host::Ipv6(ip)) => ip.is_loopback(),
@@ -262,22 +296,22 @@ fn redirect_allowed(uri: &Url) -> bool {
 }
 
 /// RFC 6749 §5.2.
-struct Denied {
-    status: u16,
-    error: &'static str,
-    text: &'static str,
+pub(super) struct Denied {
+    pub status: u16,
+    pub error: &'static str,
+    pub text: &'static str,
 }
 
 impl Denied {
-    fn request(text: &'static str) -> Self {
+    pub fn request(text: &'static str) -> Self {
         Self { status: 400, error: "invalid_request", text }
     }
 
-    fn grant(text: &'static str) -> Self {
+    pub fn grant(text: &'static str) -> Self {
         Self { status: 400, error: "invalid_grant", text }
     }
 
-    fn reply(&self) -> Reply {
+    pub fn reply(&self) -> Reply {
         let reply = Reply::json(self.status, &json!({"error": self.error, "error_description": self.text})).with("cache-control", "no-store");
         if self.status == 401 { reply.with("www-authenticate", "Basic realm=\"practice\"") } else { reply }
     }
@@ -289,10 +323,13 @@ pub fn metadata(issuer: &str) -> Value {
         "authorization_endpoint": format!("{issuer}/oauth/authorize"),
         "token_endpoint": format!("{issuer}/oauth/token"),
         "revocation_endpoint": format!("{issuer}/oauth/revoke"),
+        "device_authorization_endpoint": format!("{issuer}/oauth/device_authorization"),
+        "pushed_authorization_request_endpoint": format!("{issuer}/oauth/par"),
+        "registration_endpoint": format!("{issuer}/oauth/register"),
         "response_types_supported": ["code"],
-        "grant_types_supported": ["authorization_code", "refresh_token", "client_credentials"],
+        "grant_types_supported": ["authorization_code", "refresh_token", "client_credentials", device::GRANT],
         "code_challenge_methods_supported": ["S256"],
-        "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
+        "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post", "none"],
         "revocation_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
         "authorization_response_iss_parameter_supported": true,
     })
@@ -303,7 +340,7 @@ pub fn authorize(server: &mut Server, call: &Call) -> Reply {
         Asked::Refused(reason) => Reply::html(400, page::refused(&reason)),
         Asked::Redirect(address) => Reply::to(address),
         Asked::Consent(consent) => {
-            Reply::html(200, page::consent(CLIENT_ID, &consent.scopes, &consent.goes_to, &consent.ticket)).with("cache-control", "no-store")
+            Reply::html(200, page::consent(&consent.client, &consent.scopes, &consent.goes_to, &consent.ticket)).with("cache-control", "no-store")
         }
     }
 }
@@ -319,34 +356,36 @@ pub fn decided(server: &mut Server, call: &Call) -> Reply {
     server.decide(ticket, approve).map_or_else(|| Reply::html(400, page::refused(t!("practice.oauth.answered"))), Reply::to)
 }
 
-/// The client proves itself by HTTP Basic or in the body, not both (RFC 6749 §2.3).
-fn client(call: &Call, form: &[(String, String)]) -> Result<(), Denied> {
-    let denied = |text| Err(Denied { status: 401, error: "invalid_client", text });
-    let decode = |text: &str| url::form_urlencoded::parse(text.as_bytes()).next().map(|(text, _)| text.into_owned()).unwrap_or_default();
-    let basic = call.header("authorization").and_then(|value| value.split_once(' ')).filter(|(scheme, _)| scheme.eq_ignore_ascii_case("basic"));
-    let (id, secret) = match basic {
-        Some((_, encoded)) => {
-            if find(form, "client_secret").is_some() {
-                return Err(Denied::request("The client proves itself twice."));
+impl Server {
+    /// The client proves itself by HTTP Basic or in the body, not both (RFC 6749 §2.3). Its identifier.
+    pub fn client(&self, call: &Call, form: &[(String, String)]) -> Result<String, Denied> {
+        let decode = |text: &str| url::form_urlencoded::parse(text.as_bytes()).next().map(|(text, _)| text.into_owned()).unwrap_or_default();
+        let basic = call.header("authorization").and_then(|value| value.split_once(' ')).filter(|(scheme, _)| scheme.eq_ignore_ascii_case("basic"));
+        let (id, secret) = match basic {
+            Some((_, encoded)) => {
+                if find(form, "client_secret").is_some() {
+                    return Err(Denied::request("The client proves itself twice."));
+                }
+                let text = STANDARD.decode(encoded.trim()).ok().and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or_default();
+                let (id, secret) = text.split_once(':').unwrap_or((&text, ""));
+                (decode(id), decode(secret))
             }
-            let text = STANDARD.decode(encoded.trim()).ok().and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or_default();
-            let (id, secret) = text.split_once(':').unwrap_or((&text, ""));
-            (decode(id), decode(secret))
-        }
-        None => (find(form, "client_id").unwrap_or("").to_owned(), find(form, "client_secret").unwrap_or("").to_owned()),
-    };
-    match (id.as_str(), secret.as_str()) {
-        (CLIENT_ID, CLIENT_SECRET) => Ok(()),
-        (CLIENT_ID, "") => denied("The client secret is missing."),
-        (CLIENT_ID, _) => denied("The client secret is wrong."),
-        _ => denied("There is no such client."),
+            None => (find(form, "client_id").unwrap_or("").to_owned(), find(form, "client_secret").unwrap_or("").to_owned()),
+        };
+        self.clients.proves(&id, &secret).map_err(|text| Denied { status: 401, error: "invalid_client", text })?;
+        Ok(id)
     }
 }
 
 pub fn token(server: &mut Server, call: &Call) -> Reply {
     let form = call.form();
-    let granted = client(call, &form).and_then(|()| match find(&form, "grant_type") {
-        Some("authorization_code") => server.redeem(&form),
+    let granted = server.client(call, &form).and_then(|client| match find(&form, "grant_type") {
+        Some("authorization_code") => server.redeem(&client, &form),
+        Some(device::GRANT) => {
+            let scope = server.devices.redeem(&client, &form)?;
+            let family = server.new_family();
+            Ok(server.issue(family, &scope, true))
+        }
         Some("refresh_token") => server.renew(&form),
         Some("client_credentials") => {
             let family = server.new_family();
@@ -365,7 +404,7 @@ pub fn token(server: &mut Server, call: &Call) -> Reply {
 /// RFC 7009: a token that is unknown is as good as revoked.
 pub fn revoke(server: &mut Server, call: &Call) -> Reply {
     let form = call.form();
-    if let Err(denied) = client(call, &form) {
+    if let Err(denied) = server.client(call, &form) {
         return denied.reply();
     }
     let Some(token) = find(&form, "token") else { return Denied::request("The token is missing.").reply() };

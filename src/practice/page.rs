@@ -59,6 +59,51 @@ pub fn consent(client: &str, scopes: &[String], goes_to: &str, ticket: &str) -> 
     )
 }
 
+/// Where a device code is typed.
+pub fn device_code(wrong: Option<&str>) -> String {
+    let wrong = wrong.map(|text| format!("<p id=\"reason\">{}</p>", escaped(text))).unwrap_or_default();
+    page(
+        t!("practice.device.title"),
+        &format!(
+            "{wrong}<form method=\"get\" action=\"/device\"><p><label for=\"user_code\">{}</label></p>\
+             <p><input id=\"user_code\" name=\"user_code\" autocomplete=\"off\" autocapitalize=\"characters\" required autofocus></p>\
+             <button class=\"yes\" id=\"next\">{}</button></form>",
+            escaped(t!("practice.device.label")),
+            escaped(t!("practice.device.next")),
+        ),
+    )
+}
+
+/// Asks for consent to what a device wants. The code is shown so that it can be compared (RFC 8628 §3.3.1).
+pub fn device(client: &str, scopes: &[String], code: &str) -> String {
+    let list: String = scopes.iter().map(|scope| format!("<li><code>{}</code></li>", escaped(scope))).collect();
+    let rights = if scopes.is_empty() { String::new() } else { format!("<p>{}</p><ul>{list}</ul>", escaped(t!("practice.page.rights"))) };
+    page(
+        &t!("practice.page.ask", client = client),
+        &format!(
+            "{rights}<p>{}</p><p><code id=\"code\">{}</code></p><form method=\"post\" action=\"/device\">\
+             <input type=\"hidden\" name=\"user_code\" value=\"{}\">\
+             <button class=\"yes\" id=\"approve\" name=\"decision\" value=\"approve\">{}</button>\
+             <button id=\"refuse\" name=\"decision\" value=\"refuse\">{}</button></form>",
+            escaped(t!("practice.device.compare")),
+            escaped(code),
+            escaped(code),
+            escaped(t!("practice.page.approve")),
+            escaped(t!("practice.page.refuse")),
+        ),
+    )
+}
+
+/// The decision about a device is known.
+pub fn device_done(approved: bool) -> String {
+    let (title, text) = if approved {
+        (t!("practice.device.allowed"), t!("practice.device.back"))
+    } else {
+        (t!("practice.device.refused"), t!("practice.device.nothing"))
+    };
+    page(title, &format!("<p id=\"outcome\">{}</p>", escaped(text)))
+}
+
 /// Something is wrong with the request, and the browser cannot be sent anywhere.
 pub fn refused(reason: &str) -> String {
     page(t!("practice.page.stopped"), &format!("<p id=\"reason\">{}</p>", escaped(reason)))

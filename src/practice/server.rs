@@ -17,7 +17,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use super::faults::Fault;
-use super::{Shared, TOKEN, lock, members, oauth, page, scim};
+use super::{Shared, TOKEN, clients, device, lock, members, oauth, page, scim};
 
 /// The largest request body that is read.
 const LARGEST: usize = 1 << 20;
@@ -169,7 +169,15 @@ async fn route(shared: &Shared, call: &Call) -> Result<Reply, io::Error> {
         ("POST", ["oauth", "authorize"]) => oauth::decided(&mut lock(&shared.oauth), call),
         ("POST", ["oauth", "token"]) => oauth::token(&mut lock(&shared.oauth), call),
         ("POST", ["oauth", "revoke"]) => oauth::revoke(&mut lock(&shared.oauth), call),
-        (_, ["oauth", "authorize" | "token" | "revoke"]) => Reply::error(405, "method_not_allowed", "This address takes another method."),
+        ("POST", ["oauth", "device_authorization"]) => device::authorize(&mut lock(&shared.oauth), call),
+        ("POST", ["oauth", "par"]) => clients::push(&mut lock(&shared.oauth), call),
+        ("POST", ["oauth", "register"]) => clients::register(&mut lock(&shared.oauth), call),
+        ("DELETE", ["oauth", "register", id]) => clients::withdraw(&mut lock(&shared.oauth), call, id),
+        ("GET", ["device"]) => device::show(&mut lock(&shared.oauth), call),
+        ("POST", ["device"]) => device::decided(shared, call),
+        (_, ["oauth", "authorize" | "token" | "revoke" | "device_authorization" | "par" | "register"] | ["device"]) => {
+            Reply::error(405, "method_not_allowed", "This address takes another method.")
+        }
         ("GET", ["v1.1", rest @ ..]) => return MEMBERS.answer(shared, call, rest).await,
         (_, ["v1.1", ..]) => Reply::error(405, "method_not_allowed", "The practice vendor's members are read only."),
         (_, ["scim", "v2", rest @ ..]) => return SCIM.answer(shared, call, rest).await,

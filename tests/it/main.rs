@@ -14,6 +14,7 @@ mod kill;
 mod login;
 mod oauth_faults;
 mod oidc;
+mod oidc_ways;
 mod peers;
 mod plain;
 mod practice_credentials;

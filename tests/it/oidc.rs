@@ -9,14 +9,14 @@ use url::Url;
 
 use crate::peers::{Provider, browse};
 
-struct Stage {
-    provider: Provider,
-    dir: tempfile::TempDir,
-    http: reqwest::Client,
+pub struct Stage {
+    pub provider: Provider,
+    pub dir: tempfile::TempDir,
+    pub http: reqwest::Client,
 }
 
 impl Stage {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let (provider, dir) = (Provider::start(), tempfile::tempdir().unwrap());
         let issuer = &provider.issuer;
@@ -55,9 +55,46 @@ impl Stage {
             client_auth = "basic"
             token_url = "{issuer}/token"
             scopes = {{ default = ["members:read"] }}
+            [auth.bare]
+            kind = "oauth2_code"
+            name = "Code, by metadata"
+            client_auth = "none"
+            issuer = "{issuer}"
+            params = {{ authorize = {{ prompt = "consent" }} }}
+            scopes = {{ default = ["openid", "offline_access"] }}
+            [auth.elsewhere]
+            kind = "oauth2_code"
+            name = "Code, of another server"
+            client_auth = "none"
+            authorize_url = "https://nowhere.invalid/authorize"
+            token_url = "https://nowhere.invalid/token"
+            revoke_url = "https://nowhere.invalid/revoke"
+            params = {{ authorize = {{ prompt = "consent" }} }}
+            scopes = {{ default = ["openid"] }}
+            [auth.pushed]
+            kind = "oauth2_code"
+            name = "Code, pushed"
+            issuer = "{issuer}"
+            scopes = {{ default = ["openid"] }}
+            [auth.device]
+            kind = "device"
+            name = "Device code"
+            client_auth = "none"
+            issuer = "{issuer}"
+            params = {{ device = {{ prompt = "consent" }} }}
+            scopes = {{ default = ["openid", "offline_access"] }}
+            [auth.keyed]
+            kind = "client_credentials"
+            name = "Client, signed"
+            client_auth = "private_key_jwt"
+            issuer = "{issuer}"
+            [[auth.keyed.input]]
+            key = "private_key"
+            label = "Private key"
+            secret = true
             [[check]]
             path = "/api/whoami"
-            auth = ["code"]
+            auth = ["code", "bare", "elsewhere", "device"]
             ok = "body.sub == 'ada'"
             proves = "The token is ada's."
             [[check]]
@@ -71,11 +108,11 @@ impl Stage {
     }
 
     /// A process of its own, as far as the workspace can tell.
-    fn workspace(&self) -> Workspace {
+    pub fn workspace(&self) -> Workspace {
         Workspace::open(self.dir.path(), Config::default())
     }
 
-    fn draft(&self, ws: &Workspace, method: &str, client: &str, secret: Option<&str>) -> CredentialDraft {
+    pub fn draft(&self, ws: &Workspace, method: &str, client: &str, secret: Option<&str>) -> CredentialDraft {
         let mut draft = credentials::draft_new(ws, "oidc", Some(method)).unwrap();
         draft.settings.insert("client_id".to_owned(), client.to_owned());
         credentials::draft_save(ws, &draft).unwrap();
@@ -85,17 +122,17 @@ impl Stage {
         credentials::draft_get(ws, &draft.id).unwrap()
     }
 
-    async fn control(&self, path: &str) -> serde_json::Value {
+    pub async fn control(&self, path: &str) -> serde_json::Value {
         let text = self.http.get(format!("{}/control/{path}", self.provider.issuer)).send().await.unwrap().text().await.unwrap();
         serde_json::from_str(&text).unwrap()
     }
 
-    async fn granted(&self, grant: &str) -> u64 {
+    pub async fn granted(&self, grant: &str) -> u64 {
         self.control("granted").await[grant].as_u64().unwrap_or(0)
     }
 
     /// Signs in and consents as a browser does, up to the redirect, which is returned and not followed.
-    async fn walk(&self, url: &str) -> Url {
+    pub async fn walk(&self, url: &str) -> Url {
         let mut jar: HashMap<String, String> = HashMap::new();
         let mut at = Url::parse(url).unwrap();
         let mut form: Option<&str> = None;

@@ -26,7 +26,7 @@ pub struct Provider {
 
 impl Provider {
     pub fn start() -> Self {
-        let mut child = node(include_str!("../peers/oidc-provider.mjs"), &[])
+        let mut child = node(include_str!("../peers/oidc-provider.mjs"), &[include_str!("../keys/rsa.pub.pem")])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -56,7 +56,16 @@ pub struct Ended {
 
 /// Signs in and consents (`allow`) or refuses (`deny`) in a real browser.
 pub fn browse(url: &str, decision: &str) -> Ended {
-    let mut child = node(include_str!("../peers/browser.mjs"), &[url, decision])
+    walk(&[url, decision])
+}
+
+/// The same at a device's page, where this code must be shown.
+pub fn browse_device(url: &str, decision: &str, code: &str) -> Ended {
+    walk(&[url, decision, code])
+}
+
+fn walk(arguments: &[&str]) -> Ended {
+    let mut child = node(include_str!("../peers/browser.mjs"), arguments)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

@@ -1,10 +1,17 @@
 // An OpenID-certified provider on a free port of 127.0.0.1, with an API of its own that takes its tokens.
-// Prints one line of JSON when it listens; ends when its standard input does.
+// Argument: the public key of the client "keyed", PEM. Prints one line of JSON when it listens; ends when its standard input does.
+import crypto from 'node:crypto';
 import http from 'node:http';
 import Provider from 'oidc-provider';
 
+const DEVICE = 'urn:ietf:params:oauth:grant-type:device_code';
+const jwks = (key) => ({ keys: [{ ...key.export({ format: 'jwk' }), use: 'sig', alg: 'RS256' }] });
 const granted = {};
+let polls = 0;
+let slow = 0;
 const server = http.createServer();
+// Node closes idle connections after five seconds, which is just when a device's code is asked about again.
+server.keepAliveTimeout = 60_000;
 server.listen(0, '127.0.0.1', () => {
   const issuer = `http://127.0.0.1:${server.address().port}`;
   const redirect_uris = ['http://127.0.0.1/callback'];
@@ -14,6 +21,16 @@ server.listen(0, '127.0.0.1', () => {
     clients: [
       { ...code, client_id: 'native', token_endpoint_auth_method: 'none' },
       { ...code, client_id: 'web', client_secret: 'web-secret', token_endpoint_auth_method: 'client_secret_post' },
+      { ...code, client_id: 'both', token_endpoint_auth_method: 'none', grant_types: [...code.grant_types, DEVICE] },
+      { client_id: 'tv', application_type: 'native', token_endpoint_auth_method: 'none', redirect_uris: [], response_types: [],
+        grant_types: [DEVICE, 'refresh_token'] },
+      { client_id: 'brief', application_type: 'native', token_endpoint_auth_method: 'none', redirect_uris: [], response_types: [],
+        grant_types: [DEVICE] },
+      { ...code, client_id: 'pushed', client_secret: 'pushed-secret', token_endpoint_auth_method: 'client_secret_post',
+        require_pushed_authorization_requests: true },
+      { ...own, client_id: 'keyed', token_endpoint_auth_method: 'private_key_jwt', jwks: jwks(crypto.createPublicKey(process.argv[1])) },
+      { ...own, client_id: 'stranger', token_endpoint_auth_method: 'private_key_jwt',
+        jwks: jwks(crypto.generateKeyPairSync('rsa', { modulusLength: 2048 }).publicKey) },
       { ...own, client_id: 'svc', client_secret: 'svc-secret', token_endpoint_auth_method: 'client_secret_post' },
       { ...own, client_id: 'svc basic', client_secret: 'a:b c/+%&=~', token_endpoint_auth_method: 'client_secret_basic' },
     ],
@@ -22,14 +39,17 @@ server.listen(0, '127.0.0.1', () => {
     pkce: { required: () => true },
     rotateRefreshToken: true,
     cookies: { keys: ['test'] },
-    features: { devInteractions: { enabled: true }, clientCredentials: { enabled: true }, revocation: { enabled: true } },
-    ttl: { Interaction: 600, Session: 600, Grant: 3600, AccessToken: 3600, ClientCredentials: 3600, RefreshToken: 86400 },
+    features: { devInteractions: { enabled: true }, clientCredentials: { enabled: true }, revocation: { enabled: true },
+      deviceFlow: { enabled: true }, registration: { enabled: true }, registrationManagement: { enabled: true } },
+    ttl: { DeviceCode: (ctx, token, client) => (client.clientId === 'brief' ? 2 : 600),  Interaction: 600, Session: 600, Grant: 3600, AccessToken: 3600, ClientCredentials: 3600, RefreshToken: 86400 },
   });
   provider.on('grant.success', (ctx) => {
     const type = ctx.oidc.params.grant_type;
     granted[type] = (granted[type] ?? 0) + 1;
   });
 
+  let made = 0;
+  provider.on('registration_create.success', () => { made += 1; });
   const living = { access: new Set(), refresh: new Set() };
   for (const kind of ['access_token', 'client_credentials']) provider.on(`${kind}.saved`, (token) => living.access.add(token));
   provider.on('refresh_token.saved', (token) => living.refresh.add(token));
@@ -57,6 +77,21 @@ server.listen(0, '127.0.0.1', () => {
       return say(response, 200, {});
     }
     if (path === '/control/granted') return say(response, 200, granted);
+    // RFC 8628 §3.5: the next poll comes too soon.
+    if (path === '/control/slow-down') { slow += 1; return say(response, 200, {}); }
+    if (path === '/control/polls') return say(response, 200, { polls });
+    if (path === '/control/clients') return say(response, 200, { made });
+    if (path === '/token' && request.method === 'POST') {
+      const chunks = [];
+      for await (const chunk of request) chunks.push(chunk);
+      const body = Buffer.concat(chunks);
+      // The provider takes a body that was read already.
+      request.body = Object.fromEntries(new URLSearchParams(body.toString()));
+      if (request.body.grant_type === DEVICE) {
+        polls += 1;
+        if (slow > 0) { slow -= 1; return say(response, 400, { error: 'slow_down' }); }
+      }
+    }
     return handle(request, response);
   });
   console.log(JSON.stringify({ issuer }));

@@ -269,6 +269,8 @@ pub fn draft_check(ws: &Workspace, draft: &CredentialDraft) -> Result<Vec<Findin
                     error(place(), problem);
                 }
             }
+            // Registered from here, perhaps, where the definition asks nobody for it.
+            None if key == registration::CLIENT_ID && !method.register_url.is_empty() => {}
             None if key == subject::REDIRECT_URI => {
                 if let Err(reason) = url::Url::parse(value.trim()) {
                     error(place(), problem!(Usage, "auth.redirect_uri", address = clean::line(value, 150), reason = reason));

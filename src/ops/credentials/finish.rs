@@ -29,7 +29,8 @@ pub fn draft_finish(ws: &Workspace, draft: &str) -> Result<Credential> {
     let owner = replaced.as_ref().map_or_else(|| id::fresh("cred"), |old| old.id.clone());
     let mut credential = as_credential(ws, &kept, &owner);
     // Secrets of a method that was tried and left are not taken along.
-    credential.secrets.retain(|key| inputs.iter().any(|one| one.secret && one.key == *key));
+    let made = registration::made(ws.vault(), draft)?;
+    credential.secrets.retain(|key| inputs.iter().any(|one| one.secret && one.key == *key) || (made && key == registration::CLIENT_SECRET));
     credential.references.retain(|key, _| inputs.iter().any(|one| one.secret && one.key == *key));
     if let Some(old) = &replaced {
         credential.created = old.created;
