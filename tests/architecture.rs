@@ -34,6 +34,7 @@ const DEPENDENCIES: &[(&str, &[&str])] = &[
     ("tui_textarea", &["tui/ui/", "tui/term/", "/view.rs"]),
     ("crossterm", &["tui/term/", "tui/runtime/"]),
     ("reqwest", &["vendor/", "auth/"]),
+    ("ldap3", &["vendor/"]),
     ("rusqlite", &["store/"]),
     ("clap", &["cli/"]),
     ("hyper", &["practice/", "auth/"]),

@@ -33,6 +33,7 @@ pub fn of(subject: &Subject, keeper: Option<&Arc<Keeper>>) -> Result<Option<Arc<
 /// A credential that stays as it is: a key, a token, a password, a certificate.
 struct Fixed {
     attached: Attached,
+    account: Option<(String, Secret)>,
     identity: Option<Arc<Identity>>,
 }
 
@@ -49,7 +50,8 @@ impl Fixed {
             AuthKind::Basic => basic(subject)?,
             _ => Attached::default(),
         };
-        Ok(Self { attached: with_others(attached, subject)?, identity: identity::of(subject)? })
+        let account = if method.kind == AuthKind::Basic { Some(account(subject)?) } else { None };
+        Ok(Self { account, attached: with_others(attached, subject)?, identity: identity::of(subject)? })
     }
 }
 
@@ -60,6 +62,10 @@ impl Authorizer for Fixed {
 
     fn refused(&self) -> BoxFuture<'_, Result<bool, Problem>> {
         std::future::ready(Ok(false)).boxed()
+    }
+
+    fn account(&self) -> Option<(&str, &Secret)> {
+        self.account.as_ref().map(|(name, password)| (name.as_str(), password))
     }
 
     fn identity(&self) -> Option<Arc<Identity>> {
@@ -270,8 +276,8 @@ fn place(at: &Placement, value: &str) -> Attached {
     attached
 }
 
-/// RFC 7617.
-fn basic(subject: &Subject) -> Result<Attached, Problem> {
+/// User name and password, as the definition makes them of the inputs.
+fn account(subject: &Subject) -> Result<(String, Secret), Problem> {
     let method = subject.method();
     let user = match &method.username {
         Some(template) => template::render(template, &subject.context)?,
@@ -281,6 +287,12 @@ fn basic(subject: &Subject) -> Result<Attached, Problem> {
         Some(template) => Secret::new(template::render(template, &subject.context)?),
         None => Secret::new(subject.input("password").unwrap_or_default()),
     };
+    Ok((user, password))
+}
+
+/// RFC 7617.
+fn basic(subject: &Subject) -> Result<Attached, Problem> {
+    let (user, password) = account(subject)?;
     if user.contains(':') {
         return Err(problem!(Usage, "auth.colon", vendor = subject.vendor()));
     }

@@ -13,6 +13,7 @@ use crate::model::{AuthKind, Check, Credential, CredentialStatus, End, Format, P
 use crate::store::Store;
 use crate::vault::Vault;
 use crate::vendor::client::{Answer, Body, Call, Client};
+use crate::vendor::ldap::Search;
 use crate::vendor::{http, rules};
 use crate::words::clean;
 use crate::{problem, t};
@@ -77,9 +78,33 @@ pub async fn run(link: &Link, sink: &Sink) -> Result<Tested, Problem> {
     let subject = &link.subject;
     let check = subject.connector.checks.iter().find(|check| check.auth.is_empty() || check.auth.contains(&subject.method_key));
     match check {
+        Some(check) if link.client.directory()?.is_some() => search(link, check, sink).await,
         Some(check) => ask(link, check, sink).await,
         None => without_request(link),
     }
+}
+
+/// The check of a directory: a bind, and a search for one entry.
+async fn search(link: &Link, check: &Check, sink: &Sink) -> Result<Tested, Problem> {
+    let subject = &link.subject;
+    report(sink, t!("auth.check.asking", vendor = subject.vendor()));
+    let base = template::render(&check.path, &subject.context)?;
+    let search = Search::probe(&link.client, &base, &template::pairs(&check.query, &subject.context)?)?;
+    let (request, started) = (search.shown(), Instant::now());
+    let tried = tokio::select! {
+        tried = search.tried() => tried,
+        () = sink.cancel.cancelled() => return Err(problem!(Failed, "auth.check.cancelled", vendor = subject.vendor())),
+    };
+    let milliseconds = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let problem = tried.err().map(|problem| redacted(problem, &hidden(link)));
+    let status = match &problem {
+        None => CredentialStatus::Valid,
+        Some(problem) if problem.kind == ProblemKind::PersonMustAct => CredentialStatus::Refused,
+        Some(_) => CredentialStatus::Unknown,
+    };
+    let proves = if problem.is_none() { check.proves.clone() } else { String::new() };
+    let outcome = TestOutcome { ok: problem.is_none(), at: Time::now(), request, status: None, milliseconds, proves, problem };
+    Ok(Tested { clock_ahead: None, granted: None, secret_end: None, outcome, status })
 }
 
 async fn ask(link: &Link, check: &Check, sink: &Sink) -> Result<Tested, Problem> {

@@ -54,7 +54,7 @@ pub struct Compiled {
     columns: Vec<Column>,
     saas: Vec<Column>,
     filter: Option<Program>,
-    active: Option<(usize, Vec<String>)>,
+    active: Option<(usize, ActiveRule)>,
 }
 
 /// A field that is filled.
@@ -135,7 +135,7 @@ pub fn compile(spec: &Spec<'_>) -> Result<Compiled, Vec<Fault>> {
     };
     let active = match spec.active.map(|rule| (Path::parse(&rule.path), rule)) {
         None => None,
-        Some((Ok(path), rule)) => Some((paths.slot(path), rule.values.clone())),
+        Some((Ok(path), rule)) => Some((paths.slot(path), rule.clone())),
         Some((Err(error), rule)) => {
             faults.push(Fault { place: "resource".to_owned(), problem: bad_path(&rule.path, &error) });
             None
@@ -291,12 +291,16 @@ impl Compiled {
     /// Whether the vendor calls the record active. A record that does not say counts as active.
     #[must_use]
     pub fn active(&self, slots: &[Json]) -> bool {
-        self.active.as_ref().is_none_or(|(slot, values)| match slots.get(*slot) {
-            None | Some(Json::Null) => true,
-            Some(Json::String(text)) => values.iter().any(|value| value.eq_ignore_ascii_case(text.trim())),
-            Some(other) => {
-                let text = other.to_string();
-                values.iter().any(|value| value.eq_ignore_ascii_case(&text))
+        self.active.as_ref().is_none_or(|(slot, rule)| {
+            let text = match slots.get(*slot) {
+                None | Some(Json::Null) => return true,
+                Some(Json::String(text)) => std::borrow::Cow::Borrowed(text.trim()),
+                Some(other) => std::borrow::Cow::Owned(other.to_string()),
+            };
+            match rule.unless_bits {
+                // What is no number says nothing.
+                Some(bits) => text.parse::<i64>().is_ok_and(|number| number.cast_unsigned() & bits == 0),
+                None => rule.values.iter().any(|value| value.eq_ignore_ascii_case(&text)),
             }
         })
     }
@@ -461,7 +465,7 @@ mod tests {
     fn filter_and_activity() {
         let fields = people();
         let mappings = [mapping("email", path("email"))];
-        let rule = ActiveRule { path: "status".into(), values: vec!["ACTIVE".into(), "true".into()] };
+        let rule = ActiveRule { path: "status".into(), values: vec!["ACTIVE".into(), "true".into()], unless_bits: None };
         let compiled =
             compile(&Spec { filter: Some("email is endingwith('@example.com')"), active: Some(&rule), ..spec(&mappings, &fields, None) }).unwrap();
         for (record, takes, active) in [

@@ -351,6 +351,9 @@ pub enum Format {
     Json,
     /// A local file: CSV (RFC 4180) or one JSON object a line, by its content and name.
     File,
+    /// An LDAP directory (RFC 4511): `path` is the base of the search, `query` may hold `filter` (RFC 4515) and `scope` (`sub`, `one`, `base`);
+    /// the attributes are the fields. The base URL is `ldaps://`, or `ldap://` with StartTLS (RFC 4513 §3).
+    Ldap,
 }
 
 /// How the list goes on (facts: the vendor's documentation, named in the definition).
@@ -455,7 +458,11 @@ pub struct ActiveRule {
     /// Path of the field that tells.
     pub path: String,
     /// Values that mean active; everything else means inactive. A missing field means active.
+    #[serde(default)]
     pub values: Vec<String>,
+    /// Instead of values: the field is a number, and these bits in it mean inactive (Active Directory's `userAccountControl`: 2).
+    #[serde(default)]
+    pub unless_bits: Option<u64>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -27,7 +27,7 @@ pub async fn sample(ws: &Workspace, integration: &Integration, limit: usize, sin
     let credential = integrations::credential(ws, integration)?;
     integrations::readable(&connector, &resource, &credential)?;
     let (client, context) = auth::connect(ws.store()?, ws.vault(), ws.catalog(), &credential)?;
-    let client = (resource.format == Format::Json).then_some(client);
+    let client = (resource.format != Format::File).then_some(client);
     let (records, total) = vendor::source::sample(connector, &resource, &context, client, limit, sink).await?;
     Ok(Sample { records, total })
 }

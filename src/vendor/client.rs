@@ -24,6 +24,7 @@ use self::pace::Pace;
 pub(super) use self::retry::{backoff, span, wait};
 use super::http::{self, Identity};
 use super::{fault, rules};
+use crate::catalog::addresses;
 use crate::catalog::template::{self, Context};
 use crate::model::{Connector, ErrorAction, Problem, Secret, Sink};
 use crate::words::clean;
@@ -37,6 +38,11 @@ pub trait Authorizer: Send + Sync {
 
     /// The vendor answered 401: get a fresh token if possible. `true` means that trying again makes sense.
     fn refused(&self) -> BoxFuture<'_, Result<bool, Problem>>;
+
+    /// Name and password, for a directory's simple bind (RFC 4513 §5.1.3).
+    fn account(&self) -> Option<(&str, &Secret)> {
+        None
+    }
 
     /// What the connection itself shows and trusts, where that is more than usual.
     fn identity(&self) -> Option<Arc<Identity>> {
@@ -234,6 +240,21 @@ impl Client {
             url.query_pairs_mut().extend_pairs(&defaults).extend_pairs(query);
         }
         Ok(url)
+    }
+
+    /// The address of a directory, where the connector is one.
+    pub fn directory(&self) -> Result<Option<Url>, Problem> {
+        let Inner { connector, context, .. } = &*self.inner;
+        let base = addresses::base_url(connector, context)?;
+        Ok(base.and_then(|base| Url::parse(&base).ok()).filter(|url| matches!(url.scheme(), "ldap" | "ldaps")))
+    }
+
+    pub(super) fn account(&self) -> Option<(String, Secret)> {
+        self.inner.authorizer.as_ref().and_then(|authorizer| authorizer.account().map(|(name, password)| (name.to_owned(), password.clone())))
+    }
+
+    pub(super) fn identity(&self) -> Option<Arc<Identity>> {
+        self.inner.authorizer.as_ref().and_then(|authorizer| authorizer.identity())
     }
 
     pub(super) fn vendor(&self) -> &str {

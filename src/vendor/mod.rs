@@ -4,6 +4,7 @@ pub mod client;
 pub mod fault;
 mod files;
 pub mod http;
+pub mod ldap;
 mod paging;
 pub mod rules;
 pub mod source;

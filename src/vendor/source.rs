@@ -15,8 +15,9 @@ use url::Url;
 use super::client::{self, Answer, Ask, Body, Client, rendered};
 use super::files;
 use super::http;
+use super::ldap::Search;
 use super::paging::{self, Facts, Fault, Pager, Params, Seen, Turn};
-use crate::catalog::{self, template::Context};
+use crate::catalog::{self, template, template::Context};
 use crate::mapping::path::{Path, Step};
 use crate::mapping::projection::{Projection, Records, Row};
 use crate::model::{Connector, Format, Paging, Problem, Progress, RecordError, Resource, Secret, Sink};
@@ -129,6 +130,11 @@ fn start(reader: Reader) -> State {
             });
             vendor
         }
+        Reader::Directory(directory) => {
+            let Directory { search, projection, cancel, vendor } = *directory;
+            tokio::spawn(async move { search.read(&projection, &cancel, &send).await });
+            vendor
+        }
     };
     State::Open(pages, vendor)
 }
@@ -146,7 +152,7 @@ pub async fn sample(
     // The empty path is the whole record.
     let whole = Projection::new(vec![Path { steps: Vec::new() }]);
     let reader = Reader::new(&connector, resource, context, client, whole, sink, cancel.clone())?;
-    let _stop = cancel.drop_guard();
+    let stop = cancel.drop_guard();
     let (mut records, mut total) = (Vec::new(), None);
     let take = move |page: Page, records: &mut Vec<Value>| {
         let room = limit.saturating_sub(records.len());
@@ -173,6 +179,14 @@ pub async fn sample(
             });
             records = read.await.map_err(|_| problem!(Failed, "vendor.stopped", vendor = vendor))??;
         }
+        directory @ Reader::Directory(_) => {
+            let mut source = Source { state: start(directory), _stop: stop };
+            while records.len() < limit
+                && let Some(page) = source.next().await?
+            {
+                take(page, &mut records);
+            }
+        }
     }
     Ok((records, total))
 }
@@ -180,6 +194,7 @@ pub async fn sample(
 enum Reader {
     Http(Box<List>),
     File(FileRead),
+    Directory(Box<Directory>),
 }
 
 impl Reader {
@@ -198,6 +213,12 @@ impl Reader {
             return Ok(Self::File(FileRead { path, projection, cancel, vendor: connector.name.clone() }));
         }
         let client = client.ok_or_else(|| problem!(Usage, "vendor.no_client_for", connector = connector.name))?;
+        if resource.format == Format::Ldap {
+            let path = rendered(&resource.path, context)?;
+            let query = template::pairs(&resource.query, context)?;
+            let search = Search::new(&client, resource, &path, &query)?;
+            return Ok(Self::Directory(Box::new(Directory { search, projection, cancel, vendor: connector.name.clone() })));
+        }
         let path = |text: &str| {
             Path::parse(text).map_err(|error| {
                 problem!(
@@ -255,6 +276,13 @@ impl Reader {
             counts,
         })))
     }
+}
+
+struct Directory {
+    search: Search,
+    projection: Projection,
+    cancel: CancellationToken,
+    vendor: String,
 }
 
 struct FileRead {

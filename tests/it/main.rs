@@ -11,6 +11,7 @@ mod grants;
 mod handoff;
 mod hostile;
 mod kill;
+mod ldap;
 mod login;
 mod oauth_faults;
 mod oidc;

@@ -278,7 +278,11 @@ impl<'c> Check<'c> {
     /// An address template: readable, and https (http for loopback only) as far as its fixed part tells.
     fn address(&mut self, at: &[Place<'_>], text: &str, names: &Names) {
         self.template(at, text, names);
-        let ok = if template::is_plain(text) { addresses::check("", text).is_ok() } else { text.starts_with("https://") || text.starts_with("{{") };
+        let ok = if template::is_plain(text) {
+            addresses::check("", text).is_ok()
+        } else {
+            ["https://", "ldaps://", "{{"].iter().any(|start| text.starts_with(start))
+        };
         if !ok {
             report!(self, at, "catalog.fault.address", url = short(text));
         }

@@ -39,7 +39,7 @@ impl<'c> Check<'c> {
             }
         }
         let relative = |path: &str| !path.starts_with("https://") && !path.starts_with("http://");
-        let needs = c.checks.iter().any(|check| relative(&check.path)) || c.resources.iter().any(|r| r.format == Format::Json && relative(&r.path));
+        let needs = c.checks.iter().any(|check| relative(&check.path)) || c.resources.iter().any(|r| r.format != Format::File && relative(&r.path));
         if needs && c.request.base_url.is_empty() && !names.contains("input.base_url") {
             report!(self, [Key("request"), Key("base_url")], "catalog.fault.no_base");
         }
@@ -128,7 +128,7 @@ impl<'c> Check<'c> {
                 report!(self, at("key"), "catalog.fault.key_not_listed", key = short(&resource.key));
             }
         }
-        if resource.format == Format::File {
+        if resource.format != Format::Json {
             self.template(&at("path"), &resource.path, &names);
         } else {
             self.request_path(&at("path"), &resource.path, &names);
@@ -149,7 +149,7 @@ impl<'c> Check<'c> {
         }
         if let Some(active) = &resource.active {
             self.template_path(&[here[0], here[1], Key("active"), Key("path")], &active.path, &names);
-            if active.values.is_empty() {
+            if active.values.is_empty() == active.unless_bits.is_none() {
                 report!(self, [here[0], here[1], Key("active"), Key("values")], "catalog.fault.empty", key = "values");
             }
         }

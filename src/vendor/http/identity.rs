@@ -23,7 +23,7 @@ use crate::{problem, t};
 pub struct Identity {
     /// Certificate chain and key in one, PEM, the key unencrypted.
     own: Option<Secret>,
-    authorities: Vec<reqwest::Certificate>,
+    authorities: Vec<CertificateDer<'static>>,
     fingerprint: String,
 }
 
@@ -95,7 +95,8 @@ impl Identity {
         for pem in &blocks {
             let der = CertificateDer::from_pem_slice(pem.as_bytes()).map_err(|error| bad(&error.to_string()))?;
             digest.update(&der);
-            self.authorities.push(reqwest::Certificate::from_der(&der).map_err(|error| bad(&error.to_string()))?);
+            reqwest::Certificate::from_der(&der).map_err(|error| bad(&error.to_string()))?;
+            self.authorities.push(der);
         }
         self.fingerprint = hex(&digest.finalize());
         Ok(self)
@@ -107,13 +108,20 @@ impl Identity {
         &self.fingerprint
     }
 
+    /// Authorities to trust beside the host's own.
+    #[must_use]
+    pub fn authorities(&self) -> &[CertificateDer<'static>] {
+        &self.authorities
+    }
+
     fn build(&self, world: bool) -> Built {
         let mut builder = builder(world);
         if let Some(own) = &self.own {
             builder = builder.identity(reqwest::Identity::from_pem(own.expose().as_bytes()).map_err(|error| with_causes(&error))?);
         }
         if !self.authorities.is_empty() {
-            builder = builder.tls_certs_merge(self.authorities.iter().cloned());
+            // They were read when they were added.
+            builder = builder.tls_certs_merge(self.authorities.iter().filter_map(|der| reqwest::Certificate::from_der(der).ok()));
         }
         builder.build().map_err(|error| with_causes(&error))
     }
