@@ -224,7 +224,9 @@ fn verify(context: &Context) -> Result<u8> {
     }
     let rehearsal = vault::rehearse(&context.ws, given.or(typed).as_ref())?;
     let fails = rehearsal.ways.iter().any(|way| way.problem.is_some());
-    context.print(&rehearsal, |rehearsal| {
+    let mut document = json!(rehearsal);
+    document["verified"] = json!(rehearsal.secrets);
+    context.print(&document, |_| {
         output::line(&t!("cli.vault.verified", n = rehearsal.secrets))?;
         let mut table = Table::new(&[t!("cli.column.name"), t!("cli.column.kind"), t!("cli.column.what")]);
         for way in &rehearsal.ways {

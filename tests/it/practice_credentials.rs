@@ -69,6 +69,7 @@ async fn client_id_and_secret() {
 #[tokio::test(flavor = "multi_thread")]
 async fn device_code_by_its_page() {
     let (practice, _dir, ws) = stage().await;
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let http = reqwest::Client::builder().no_proxy().build().unwrap();
     let one = draft(&ws, &practice, "device");
     let consent = credentials::consent_begin(&ws, &one.id).await.unwrap();
