@@ -73,8 +73,11 @@ fn ask(vendor: &Practice, shell: Shell, name: &str) -> Asking {
     std::fs::write(&secret, practice::CLIENT_SECRET).unwrap();
     let (address, client) = (format!("address={}", vendor.base_url), format!("client_id={}", practice::CLIENT_ID));
     let (secret, redirect) = (format!("client_secret=file:{}", secret.display()), format!("redirect_uri=http://127.0.0.1:{port}/callback"));
+    // An address of its own keeps to the one way that these tests are about: no pushed request, no device code.
+    let authorize = format!("authorize_url={}/oauth/authorize", vendor.base_url);
     let add = ["credential", "add", "practice-clickwrap", "--method", "oauth2_code", "--no-browser", "--json", "--name", name];
-    let mut command = shell.command(&[&add[..], &["--set", &address, "--set", &client, "--set", &secret, "--set", &redirect]].concat());
+    let mut command =
+        shell.command(&[&add[..], &["--set", &address, "--set", &client, "--set", &secret, "--set", &redirect, "--set", &authorize]].concat());
     command.env_remove("CLIENT_SECRET").env_remove("OTHER_SECRET");
     let mut side = Side::start(command);
     let request = side.line("intertie authorize ");
