@@ -1,7 +1,7 @@
 //! # The map of the house
 //!
-//! intertie connects business systems from a terminal. One core, two front ends: the console ([`tui`]) and the command line ([`cli`])
-//! call the same use cases in [`ops`], and nothing else.
+//! intertie connects business systems from a terminal. One core, and front ends that call the same use cases in [`ops`] and nothing else:
+//! the console ([`tui`]), the command line ([`cli`]), and the console in lines of text ([`plain`]).
 //!
 //! From the street inwards:
 //!
@@ -14,7 +14,7 @@
 //! - [`mapping`]: field mappings: compile, evaluate, suggest, preview.
 //! - [`permission`]: what an integration may do, and why.
 //! - [`auth`]: obtain and keep credentials.
-//! - [`vendor`]: the HTTP edge, and files: client, paging, reading records.
+//! - [`vendor`]: the edge to vendors, over HTTP and LDAP, and files: client, paging, reading records.
 //! - [`catalog`]: connector definitions: loading, validation, templates, search.
 //! - [`vault`]: secrets at rest.
 //! - [`store`]: the workspace's database.

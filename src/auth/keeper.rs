@@ -20,7 +20,7 @@
 //! (`auth.token.interrupted`). A login of several steps keeps no answer as it came: its window lasts until step 5.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, LazyLock, PoisonError};
 use std::time::Duration;
 
 use indexmap::IndexMap;
@@ -28,6 +28,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 use super::grants;
+use super::home::{self, Held, Home, Turn};
 pub use super::journal::Lock;
 use super::journal::{Intent, Refused, lock_problem};
 use super::refusal::Failure;
@@ -72,6 +73,8 @@ pub struct Keeper {
     used: AtomicU64,
     /// A secret is being tried that is not the credential's: what fails says nothing about the credential.
     trial: bool,
+    /// The tokens that were seen last, to be kept out of what is told.
+    last: std::sync::Mutex<Option<Tokens>>,
 }
 
 /// How much is under way in this process that must not be cut off.
@@ -103,7 +106,7 @@ pub async fn settled() {
 impl Keeper {
     #[must_use]
     pub fn new(store: Arc<Store>, vault: Arc<Vault>, subject: Subject) -> Self {
-        Self { store, vault, subject, held: tokio::sync::Mutex::new(None), used: AtomicU64::new(0), trial: false }
+        Self { store, vault, subject, held: tokio::sync::Mutex::new(None), used: AtomicU64::new(0), trial: false, last: std::sync::Mutex::default() }
     }
 
     /// For a subject with a secret that the credential does not have yet.
@@ -118,8 +121,9 @@ impl Keeper {
         let now = Time::now();
         let known = match held.take().filter(|tokens| tokens.fresh(now)) {
             Some(tokens) => Some(tokens),
-            None => Tokens::load(&self.vault, &self.subject.id)?,
+            None => self.kept().await?,
         };
+        self.see(known.as_ref());
         let tokens = match known {
             // What was obtained with another secret proves nothing about this one.
             Some(tokens) if tokens.fresh(now) && !self.untried() => tokens,
@@ -133,8 +137,45 @@ impl Keeper {
             },
         };
         self.used.store(tokens.generation, Ordering::Release);
+        self.see(Some(&tokens));
         *held = Some(tokens.clone());
         Ok(tokens)
+    }
+
+    fn home(&self) -> Result<Home, Problem> {
+        let found = self.subject.context.found.clone();
+        Home::of(&self.store, &self.vault, &self.subject.id, self.subject.input(home::TOKENS_IN), found)
+    }
+
+    /// The tokens as they are kept, for use; what waits for a store that answers again is put there.
+    async fn kept(&self) -> Result<Option<Tokens>, Failure> {
+        let home = self.home()?;
+        let mut held = home.load().await?;
+        if held.can_deliver() {
+            let _under_way = UnderWay::begin();
+            let _lock = Lock::take(&self.store, &self.subject.id, &self.subject.vendor()).await?;
+            held = home.deliver(home.load().await?).await?;
+        }
+        home.learn(&held)?;
+        Ok(held.tokens)
+    }
+
+    fn see(&self, tokens: Option<&Tokens>) {
+        if let Some(tokens) = tokens {
+            *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(tokens.clone());
+        }
+    }
+
+    /// What must not be told: the tokens that were used or seen last.
+    #[must_use]
+    pub fn secrets(&self) -> Vec<Secret> {
+        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let kept = Tokens::load(&self.vault, &self.subject.id).ok().flatten();
+        let all = [last, kept].into_iter().flatten();
+        all.flat_map(|tokens| {
+            std::iter::once(Secret::new(tokens.access.as_str())).chain(tokens.refresh.as_deref().map(Secret::new)).collect::<Vec<_>>()
+        })
+        .collect()
     }
 
     fn untried(&self) -> bool {
@@ -168,11 +209,25 @@ impl Keeper {
         let began = Time::now();
         let owner = self.subject.id.as_str();
         let lock = Lock::take(&self.store, owner, &self.subject.vendor()).await?;
-        let tokens = self.recovered(&lock)?;
-        if let Some(tokens) = tokens.as_ref().filter(|tokens| tokens.generation != seen && tokens.fresh(Time::now()) && !self.untried()) {
+        let home = self.home()?;
+        let mut held = self.recovered(&home, &lock).await?;
+        if let Some(tokens) = held.tokens.as_ref().filter(|tokens| tokens.generation != seen && tokens.fresh(Time::now()) && !self.untried()) {
             return Ok(tokens.clone());
         }
-        let generation = tokens.as_ref().map_or(0, |tokens| tokens.generation);
+        let spends = held.tokens.as_ref().is_some_and(|tokens| tokens.refresh.is_some()) && grants::refreshes(self.subject.method());
+        let mut elsewhere = None;
+        if spends {
+            match home.turn(&mut held).await? {
+                Turn::Ours(doubt) => elsewhere = doubt,
+                Turn::Done(tokens) => {
+                    home.learn(&held)?;
+                    return Ok(tokens);
+                }
+            }
+        }
+        let tokens = held.tokens.clone();
+        self.see(tokens.as_ref());
+        let generation = held.generation();
         let kind = self.subject.method().kind;
         let refresh = tokens.as_ref().and_then(|tokens| tokens.refresh.as_deref()).filter(|_| grants::refreshes(self.subject.method()));
         let person = kind.needs_consent();
@@ -186,7 +241,8 @@ impl Keeper {
                 {
                     return Err(refused.failure());
                 }
-                // A refusal ends the doubt, unless it was itself explained with one.
+                // A refusal ends the doubt, unless it was itself explained with one. Another host may have left one, too.
+                let before = before.or_else(|| elsewhere.map(|at| Intent { generation, at, refused: None }));
                 let doubtful = before.filter(|before| before.refused.as_ref().is_none_or(is_window));
                 let now = Intent { generation, at: doubtful.as_ref().map_or_else(Time::now, |before| before.at), refused: None };
                 lock.intend(&now).map_err(|error| lock_problem(&error))?;
@@ -209,11 +265,18 @@ impl Keeper {
         };
         match asked {
             Ok(received) => {
-                let renewed = self.keep(received, tokens.as_ref())?;
+                let renewed = self.keep(&home, received, &held).await?;
                 lock.settle().map_err(|error| lock_problem(&error))?;
                 Ok(renewed)
             }
             Err(failure) => {
+                if intent.is_some() && !self.trial {
+                    let settled = !failure.passes() || answered_no(&failure);
+                    if let Some(tokens) = home.refused(&held, settled).await.filter(|tokens| tokens.fresh(Time::now())) {
+                        lock.settle().map_err(|error| lock_problem(&error))?;
+                        return Ok(tokens);
+                    }
+                }
                 if let Some((now, doubtful)) = intent {
                     self.note_refusal(&lock, now, doubtful, &failure).map_err(|error| lock_problem(&error))?;
                 }
@@ -231,10 +294,9 @@ impl Keeper {
 
     /// What stays of an intent after a request that brought nothing.
     fn note_refusal(&self, lock: &Lock, now: Intent, doubtful: Option<Intent>, failure: &Failure) -> std::io::Result<()> {
-        let answered_no = failure.http.is_some_and(|status| (400..500).contains(&status));
         match doubtful {
             // The server has not said what became of the token, now or earlier.
-            _ if failure.passes() && !answered_no => Ok(()),
+            _ if failure.passes() && !answered_no(failure) => Ok(()),
             Some(doubt) if failure.passes() => lock.intend(&doubt),
             None if failure.passes() => lock.settle(),
             // Another secret's refusal is nobody else's.
@@ -245,28 +307,30 @@ impl Keeper {
     }
 
     /// The tokens as they are kept. An answer that was on disk when a process ended takes their place first.
-    fn recovered(&self, lock: &Lock) -> Result<Option<Tokens>, Problem> {
+    async fn recovered(&self, home: &Home, lock: &Lock) -> Result<Held, Problem> {
         let owner = self.subject.id.as_str();
-        let tokens = Tokens::load(&self.vault, owner)?;
+        let held = home.load().await?;
         if !self.vault.fields(owner)?.iter().any(|field| field == INCOMING) {
-            return Ok(tokens);
+            return home.deliver(held).await;
         }
-        let generation = tokens.as_ref().map_or(0, |tokens| tokens.generation);
+        let generation = held.generation();
         let incoming = self.vault.get(owner, INCOMING)?.and_then(|text| serde_json::from_str::<Incoming>(text.expose()).ok());
-        let Some(incoming) = incoming.filter(|incoming| incoming.generation == generation) else {
+        // A consent that was copied from a draft knows nothing of the generations in a store.
+        let due = |incoming: &Incoming| incoming.generation == generation || (incoming.first && home.elsewhere());
+        let Some(incoming) = incoming.filter(due) else {
             // It was read, and only this was not done any more.
             self.vault.remove(owner, INCOMING)?;
-            return Ok(tokens);
+            return home.deliver(held).await;
         };
         // One that cannot be read stays: the definition may be mended.
         let Some(mut received) = request::read_kept(&self.subject, &incoming.content_type, incoming.body.as_bytes(), incoming.at) else {
-            return Ok(tokens);
+            return Ok(held);
         };
         beside(&mut received, &incoming.found);
         received.anew |= incoming.first;
-        let recovered = self.keep(received, tokens.as_ref())?;
+        self.keep(home, received, &held).await?;
         lock.settle().map_err(|error| lock_problem(&error))?;
-        Ok(Some(recovered))
+        home.deliver(home.load().await?).await
     }
 
     /// The subject for a request whose answer is sealed into the vault before it is read.
@@ -285,44 +349,46 @@ impl Keeper {
     pub async fn redeem(&self, grant: &Grant<'_>, found: IndexMap<String, String>) -> Result<(), Failure> {
         let _under_way = UnderWay::begin();
         let lock = Lock::take(&self.store, &self.subject.id, &self.subject.vendor()).await?;
-        let before = Tokens::load(&self.vault, &self.subject.id)?;
-        let generation = before.as_ref().map_or(0, |tokens| tokens.generation);
+        let home = self.home()?;
+        let before = home.load().await?;
+        let generation = before.generation();
         let mut subject = self.subject.clone();
         subject.context.found.extend(found.clone());
         let mut received = request::tokens(&self.witnessed(subject, generation, true, found.clone()), grant).await?;
         beside(&mut received, &found);
-        Ok(self.put_first(&lock, received, before.as_ref())?)
+        Ok(self.put_first(&home, &lock, received, &before).await?)
     }
 
     /// Keeps what a code was redeemed for, in place of whatever was there.
     pub async fn keep_first(&self, received: Received) -> Result<(), Problem> {
         let lock = Lock::take(&self.store, &self.subject.id, &self.subject.vendor()).await?;
-        let before = Tokens::load(&self.vault, &self.subject.id)?;
-        self.put_first(&lock, received, before.as_ref())
+        let home = self.home()?;
+        let before = home.load().await?;
+        self.put_first(&home, &lock, received, &before).await
     }
 
-    fn put_first(&self, lock: &Lock, received: Received, before: Option<&Tokens>) -> Result<(), Problem> {
-        self.keep(Received { anew: true, ..received }, before)?;
+    async fn put_first(&self, home: &Home, lock: &Lock, received: Received, before: &Held) -> Result<(), Problem> {
+        self.keep(home, Received { anew: true, ..received }, before).await?;
         lock.settle().map_err(|error| lock_problem(&error))
     }
 
-    fn keep(&self, mut received: Received, before: Option<&Tokens>) -> Result<Tokens, Problem> {
+    async fn keep(&self, home: &Home, mut received: Received, held: &Held) -> Result<Tokens, Problem> {
         let owner = self.subject.id.as_str();
-        let (now, seen) = (Time::now(), before.map_or(0, |tokens| tokens.generation));
+        let (now, seen) = (Time::now(), held.generation());
         // A refresh token that ends unused has just been used, also where it stays the same.
         if received.refresh.is_none() && received.refresh_expires.is_none() {
             let idle = tokens::lifetime(self.subject.method().lifetime.refresh.as_deref());
             received.refresh_expires = idle.and_then(|idle| now.checked_add(idle).ok());
         }
         // Another family: nothing of the old tokens is carried over but the count.
-        let before = before.filter(|_| !received.anew);
+        let before = held.tokens.as_ref().filter(|_| !received.anew);
         let since = before.and_then(|tokens| tokens.since).unwrap_or(now);
         let absolute = tokens::lifetime(self.subject.method().lifetime.absolute.as_deref());
         let tokens = Tokens {
             refresh_expires: tokens::refresh_end(&received, before, since, absolute),
-            access: received.access,
+            access: std::mem::take(&mut received.access),
             // A response without a refresh token leaves the old one in force (RFC 6749 §6).
-            refresh: received.refresh.or_else(|| before.and_then(|tokens| tokens.refresh.clone())),
+            refresh: received.refresh.take().or_else(|| before.and_then(|tokens| tokens.refresh.clone())),
             obtained: now,
             expires: received.expires,
             generation: seen + 1,
@@ -330,7 +396,11 @@ impl Keeper {
             since: Some(since),
         };
         // First what must not be lost; then what is only shown.
-        tokens.save(&self.vault, owner, &[INCOMING])?;
+        self.see(Some(&tokens));
+        let person = self.subject.method().kind.needs_consent();
+        let granted = received.granted.clone().unwrap_or_else(|| self.subject.scopes.clone());
+        let (first, again) = (received.anew && person, received.anew && !person);
+        let tokens = home.keep(tokens, held, first, again, (&received.found, &granted)).await?;
         let alone = !self.subject.method().kind.needs_consent();
         self.store.note_standing(owner, |standing| {
             standing.access_expires = tokens.expires;
@@ -339,7 +409,7 @@ impl Keeper {
             standing.known.scopes_said = received.granted.is_some();
             standing.known.assumed = received.assumed;
             // RFC 6749 §5.1: nothing said means that all was granted.
-            standing.granted = received.granted.unwrap_or_else(|| self.subject.scopes.clone());
+            standing.granted = granted;
             standing.found.extend(received.found);
             // A refusal by the API itself is not undone by a new token.
             if matches!(standing.status, Some(CredentialStatus::NeedsConsent | CredentialStatus::Expired)) {
@@ -355,6 +425,11 @@ fn beside(received: &mut Received, found: &IndexMap<String, String>) {
     for (name, value) in found {
         received.found.entry(name.clone()).or_insert_with(|| value.clone());
     }
+}
+
+/// Whether the server itself said no, so that it did not act upon the request.
+fn answered_no(failure: &Failure) -> bool {
+    failure.http.is_some_and(|status| (400..500).contains(&status))
 }
 
 /// Whether a refusal was explained with the window.

@@ -3,8 +3,11 @@
 //! - `subject`: a credential with its definition, values and addresses.
 //! - `endpoints`: the server's addresses. `request`, `refusal`, `entra`: the token endpoint, and what its errors mean.
 //! - `grants`, `steps`: tokens without a person, by kind of method. `jws`, `keys`: what is signed for them, and with what.
-//! - `tokens`, `keeper`, `journal`: tokens in the vault; one refresh at a time.
-//! - `consent`, `pending`, `listener`, `callback`, `paste`, `handoff`, `away`, `page`, `metadata`: the authorization code flow.
+//! - `tokens`, `home`, `keeper`, `journal`: tokens in the vault, or in a store that several hosts share; one refresh at a time.
+//! - `consent`, `authorization`, `redirect`, `pending`: the authorization code flow. `listener`, `callback`, `paste`, `device`, `handoff`, `away`:
+//!   the ways in which an answer comes. `page`: what the browser shows at the end.
+//! - `metadata`, `registration`: what the server says about itself; a client that registers itself. `redirect_doctor`: what is to be registered.
+//! - `discover`: what is looked up after the login.
 //! - `jwt`, `ends`: what a token or a certificate says about itself.
 //! - `identity`: what a connection shows and trusts.
 //! - `references`: secrets that lie elsewhere.
@@ -24,6 +27,7 @@ pub mod ends;
 mod entra;
 mod grants;
 pub mod handoff;
+pub mod home;
 pub mod identity;
 mod journal;
 mod jws;
@@ -48,9 +52,11 @@ pub mod subject;
 pub mod tokens;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::catalog::{Catalog, template::Context};
-use crate::model::{Credential, CredentialStatus, Problem};
+use crate::model::{Credential, CredentialStatus, Problem, Secret};
+use crate::problem;
 use crate::store::Store;
 use crate::vault::Vault;
 use crate::vendor::client::Client;
@@ -71,7 +77,8 @@ pub async fn revoke(store: &Arc<Store>, vault: &Arc<Vault>, catalog: &Catalog, c
     let Some(address) = endpoints::revoke(&subject).await? else { return Ok(false) };
     // Nobody may spend the refresh token meanwhile.
     let _lock = keeper::Lock::take(store, &credential.id, &subject.vendor()).await?;
-    let Some(held) = tokens::Tokens::load(vault, &credential.id)? else { return Ok(false) };
+    let home = home::Home::new(store, vault, credential)?;
+    let Some(held) = home.load().await?.tokens else { return Ok(false) };
     // The refresh token first: it ends the whole grant where the server does as RFC 7009 §2.1 asks.
     if let Some(refresh) = &held.refresh {
         request::revoke(&subject, &address, refresh, "refresh_token").await?;
@@ -82,9 +89,50 @@ pub async fn revoke(store: &Arc<Store>, vault: &Arc<Vault>, catalog: &Catalog, c
             return Err(problem);
         }
     }
+    let removed = home.remove().await;
     consent::forget(store, vault, &credential.id)?;
     if kind.needs_consent() {
         store.note_standing(&credential.id, |standing| standing.status = Some(CredentialStatus::NeedsConsent))?;
     }
-    Ok(true)
+    removed.map(|()| true).map_err(|problem| home.left(&problem))
+}
+
+/// A refresh token that another consent is about to replace, and what it takes to revoke it at the vendor.
+pub struct Replaced {
+    subject: subject::Subject,
+    refresh: Secret,
+}
+
+impl Replaced {
+    /// What a credential has before its new tokens take the place of the old ones. `None`: there is nothing to revoke, or it must not be,
+    /// because `new` would end with it. A vendor that gives no other refresh token has one grant for both.
+    pub fn of(vault: &Vault, catalog: &Catalog, credential: &Credential, new: &str) -> Result<Option<Self>, Problem> {
+        let (Some(mut old), Some(new)) = (tokens::Tokens::load(vault, &credential.id)?, tokens::Tokens::load(vault, new)?) else { return Ok(None) };
+        let Some(refresh) = old.refresh.take() else { return Ok(None) };
+        if new.refresh.as_ref().is_none_or(|new| *new == refresh) || new.access == old.access {
+            return Ok(None);
+        }
+        let subject = subject::Subject::load(vault, catalog, credential)?;
+        let method = subject.method();
+        if method.revokes_grant || !method.kind.needs_consent() {
+            return Ok(None);
+        }
+        Ok(Some(Self { subject, refresh: Secret::new(refresh) }))
+    }
+
+    #[must_use]
+    pub fn vendor(&self) -> String {
+        self.subject.vendor()
+    }
+
+    /// Revokes it (RFC 7009), or gives up soon. `false`: the vendor has no address for that.
+    pub async fn revoke(&self) -> Result<bool, Problem> {
+        const PATIENCE: Duration = Duration::from_secs(8);
+        let revoking = async {
+            let Some(address) = endpoints::revoke(&self.subject).await? else { return Ok(false) };
+            request::revoke(&self.subject, &address, self.refresh.expose(), "refresh_token").await.map(|()| true)
+        };
+        let late = |_| Err(problem!(Failed, "auth.revoke_late", vendor = self.vendor()));
+        tokio::time::timeout(PATIENCE, revoking).await.unwrap_or_else(late)
+    }
 }

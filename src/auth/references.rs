@@ -61,6 +61,15 @@ fn follow(parsed: &Reference) -> Result<Secret, Problem> {
     }
 }
 
+/// Waits for something of the store, for who is not in a task.
+pub(super) fn now<T, F>(work: impl FnOnce() -> F + Send + 'static) -> Result<T, Problem>
+where
+    T: Send + 'static,
+    F: Future<Output = Result<T, Problem>>,
+{
+    aside(move || alone(work()))
+}
+
 /// Runs what blocks on a thread of its own: whoever asks may be a task of a runtime, which must go on meanwhile.
 fn aside<T: Send + 'static>(work: impl FnOnce() -> Result<T, Problem> + Send + 'static) -> Result<T, Problem> {
     let wait = move || match std::thread::spawn(work).join() {
@@ -86,7 +95,8 @@ pub struct Server {
     authorities: Option<PathBuf>,
 }
 
-/// A secret as it lies in the store: its fields, and the version that a write has to name.
+/// A secret as it lies in the store: its fields (none when there is no secret, or its newest version was deleted), and the version that a
+/// write has to name.
 pub struct Stored {
     pub fields: serde_json::Map<String, Value>,
     pub version: u64,
@@ -97,7 +107,7 @@ impl Server {
         Ok(Self { address: http::address(address)?, token, namespace, authorities })
     }
 
-    fn from_environment() -> Result<Self, Problem> {
+    pub(super) fn from_environment() -> Result<Self, Problem> {
         let variable = |name: &str| {
             let of = |prefix: &str| std::env::var(format!("{prefix}_{name}")).ok().filter(|value| !value.trim().is_empty());
             of("BAO").or_else(|| of("VAULT"))
@@ -117,7 +127,9 @@ impl Server {
     /// One field of a secret.
     pub async fn read(&self, kv: &Kv) -> Result<Secret, Problem> {
         let stored = self.read_all(kv).await?;
-        let Some(stored) = stored else { return Err(problem!(PersonMustAct, "reference.kv.missing", place = self.place(kv))) };
+        if stored.fields.is_empty() {
+            return Err(problem!(PersonMustAct, "reference.kv.missing", place = self.place(kv)));
+        }
         match stored.fields.get(&kv.field) {
             Some(Value::String(text)) if !text.is_empty() => Ok(Secret::new(text.as_str())),
             Some(Value::Number(number)) => Ok(Secret::new(number.to_string())),
@@ -137,29 +149,30 @@ impl Server {
         }
     }
 
-    /// All fields of a secret; `None` when there is none, or when its newest version was deleted.
-    pub async fn read_all(&self, kv: &Kv) -> Result<Option<Stored>, Problem> {
-        let (status, body) = self.ask(Method::GET, kv, None).await?;
+    /// All fields of a secret.
+    pub async fn read_all(&self, kv: &Kv) -> Result<Stored, Problem> {
+        let (status, body) = self.ask(Method::GET, kv, "data", None).await?;
+        // One that was deleted still has a version, which a write has to name.
+        let version = body.pointer("/data/metadata/version").and_then(Value::as_u64).unwrap_or(0);
         if status == 404 {
-            return Ok(None);
+            return Ok(Stored { fields: serde_json::Map::new(), version });
         }
         if status != 200 {
             return Err(self.refused(kv, status, &body));
         }
         let fields = match body.pointer("/data/data") {
             Some(Value::Object(fields)) => fields.clone(),
-            Some(Value::Null) => return Ok(None),
+            Some(Value::Null) => serde_json::Map::new(),
             // Version 1 of the store has the fields one level higher, and no versions.
             _ => return Err(problem!(Failed, "reference.kv.not_kv2", place = self.place(kv))),
         };
-        let version = body.pointer("/data/metadata/version").and_then(Value::as_u64).unwrap_or(0);
-        Ok(Some(Stored { fields, version }))
+        Ok(Stored { fields, version })
     }
 
     /// Writes all fields of a secret, if its version is still that one (0: there is none yet); the new version. `None`: somebody else was
     /// faster, and nothing was written.
     pub async fn write(&self, kv: &Kv, fields: &serde_json::Map<String, Value>, version: u64) -> Result<Option<u64>, Problem> {
-        let (status, body) = self.ask(Method::POST, kv, Some(json!({ "options": { "cas": version }, "data": fields }))).await?;
+        let (status, body) = self.ask(Method::POST, kv, "data", Some(json!({ "options": { "cas": version }, "data": fields }))).await?;
         match status {
             200 | 204 => Ok(Some(body.pointer("/data/version").and_then(Value::as_u64).unwrap_or(version + 1))),
             400 if said(&body).contains("check-and-set") => Ok(None),
@@ -167,12 +180,26 @@ impl Server {
         }
     }
 
-    async fn ask(&self, method: Method, kv: &Kv, body: Option<Value>) -> Result<(u16, Value), Problem> {
+    /// Takes a secret away with all its versions. Where only its newest version may be deleted, that is done, and said.
+    pub async fn delete(&self, kv: &Kv) -> Result<(), Problem> {
+        let (status, body) = self.ask(Method::DELETE, kv, "metadata", None).await?;
+        if matches!(status, 200 | 204 | 404) {
+            return Ok(());
+        }
+        let refused = self.refused(kv, status, &body);
+        if status == 403 && matches!(self.ask(Method::DELETE, kv, "data", None).await?.0, 200 | 204) {
+            return Err(problem!(Failed, "reference.kv.versions_stay", place = self.place(kv), said = said(&body)));
+        }
+        Err(refused)
+    }
+
+    /// `part`: `data`, or `metadata`.
+    async fn ask(&self, method: Method, kv: &Kv, part: &str, body: Option<Value>) -> Result<(u16, Value), Problem> {
         let mut url = self.address.clone();
         url.set_query(None);
         url.set_fragment(None);
         if let Ok(mut parts) = url.path_segments_mut() {
-            parts.pop_if_empty().push("v1").extend(kv.mount.split('/')).push("data").extend(kv.path.split('/'));
+            parts.pop_if_empty().push("v1").extend(kv.mount.split('/')).push(part).extend(kv.path.split('/'));
         }
         let client = match &self.authorities {
             Some(file) => http::client_with(&url, &Identity::anonymous().with_authorities(file)?)?,
@@ -275,7 +302,7 @@ mod tests {
         assert!(read("more").await.is_err() && read("none").await.is_err());
         let problem = read("password").await.err().unwrap();
         assert!(problem.why.contains("client_secret"), "{problem:?}");
-        assert_eq!(server.read_all(&kv("vault://kv%2Fteam/it/click wrap#x")).await.unwrap().unwrap().version, 3);
+        assert_eq!(server.read_all(&kv("vault://kv%2Fteam/it/click wrap#x")).await.unwrap().version, 3);
     }
 
     #[tokio::test]

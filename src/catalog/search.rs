@@ -32,7 +32,7 @@ fn score(row: &ConnectorRow, lower: &str, pattern: &Pattern, words: &[&str], mat
         let name_lower = name.to_lowercase();
         let tier = if name_lower == lower {
             6 + own
-        } else if name_lower.starts_with(lower) {
+        } else if name_lower.starts_with(lower) || initials(name).starts_with(lower) {
             4 + own
         } else if name_lower.contains(lower) {
             2 + own
@@ -52,6 +52,19 @@ fn score(row: &ConnectorRow, lower: &str, pattern: &Pattern, words: &[&str], mat
         }
     }
     best
+}
+
+/// What people shorten a name to: the first letters of its words and humps. “gh” for GitHub, “ad” for Active Directory.
+fn initials(name: &str) -> String {
+    let mut before = ' ';
+    let mut initials = String::new();
+    for letter in name.chars() {
+        if letter.is_alphanumeric() && (!before.is_alphanumeric() || (letter.is_uppercase() && before.is_lowercase())) {
+            initials.extend(letter.to_lowercase());
+        }
+        before = letter;
+    }
+    initials
 }
 
 #[cfg(test)]
@@ -78,6 +91,7 @@ mod tests {
         let rows = vec![
             row("microsoft-365", "Microsoft 365", &["Entra ID", "Azure AD", "Graph"], "identity"),
             row("okta", "Okta", &[], "identity"),
+            row("insightly-crm", "Insightly CRM", &[], "crm"),
             row("github", "GitHub", &[], "development"),
             row("ironclad-clickwrap", "Ironclad Clickwrap", &["PactSafe"], "contracts"),
             row("icertis", "Icertis", &["ICI"], "contracts"),
@@ -108,6 +122,6 @@ mod tests {
         assert_eq!(found("contracts").len(), 2);
         assert_eq!(found("identity").len(), 2);
         assert!(found("zzzzqq").is_empty());
-        assert_eq!(found("  ").len(), 5);
+        assert_eq!(found("  ").len(), 6);
     }
 }

@@ -145,6 +145,7 @@ pub fn run(context: &Context, command: Credential) -> Result<u8> {
             context.unlock()?;
             let outcome = context.wait(async |sink| credentials::test(ws, &name, &sink).await)?;
             context.print(&outcome, told)?;
+            waiting(&credentials::get(ws, &name)?);
             Ok(outcome_code(&outcome))
         }
         Credential::Edit { credential, name, secret_expires } => {
@@ -266,7 +267,15 @@ fn show(credential: &model::Credential, used_by: &[String]) -> Result<()> {
     if let Some(problem) = credential.last_test.as_ref().and_then(|outcome| outcome.problem.as_ref()) {
         output::failure(problem, false);
     }
+    waiting(credential);
     Ok(())
+}
+
+/// Tells of tokens that the store did not take.
+fn waiting(credential: &model::Credential) {
+    if let Some(problem) = &credential.known.tokens_waiting {
+        output::failure(problem, false);
+    }
 }
 
 fn told(outcome: &TestOutcome) -> Result<()> {
@@ -391,7 +400,10 @@ fn walk(context: &Context, connector: &model::Connector, mut draft: CredentialDr
         let failed = || problem!(Failed, "cli.credential.failed_test", connector = connector.name, request = clean::line(&outcome.request, 300));
         return Err(outcome.problem.clone().unwrap_or_else(failed));
     }
-    let mut credential = credentials::draft_finish(ws, &draft.id)?;
+    let credentials::Saved { mut credential, remark } = context.wait(async |_| credentials::save(ws, &draft.id).await)?;
+    if let Some(remark) = remark {
+        output::remark(&remark);
+    }
     if let Some(at) = expires {
         credential = credentials::set_secret_expiry(ws, &credential.id, at)?;
     }
@@ -403,6 +415,7 @@ fn walk(context: &Context, connector: &model::Connector, mut draft: CredentialDr
         }
         output::line(&t!("cli.credential.saved", name = clean::line(&credential.name, 120)))
     })?;
+    waiting(&credential);
     Ok(outcome.as_ref().map_or(0, outcome_code))
 }
 

@@ -68,6 +68,8 @@ pub struct Known {
     pub rotated: Vec<Rotated>,
     /// By how many seconds this host's clock was ahead of the vendor's at the last test; negative when it was behind.
     pub clock_ahead: Option<i64>,
+    /// Why tokens lie in the vault that belong into the store that `tokens_in` names.
+    pub tokens_waiting: Option<super::Problem>,
 }
 
 /// The end of a key, a certificate or a secret.

@@ -85,6 +85,10 @@ pub struct AuthMethod {
     pub refresh_url: Vec<String>,
     #[serde(default, deserialize_with = "one_or_many")]
     pub revoke_url: Vec<String>,
+    /// The vendor ends the whole access of the client to the account when one token is revoked, also what a later consent gave: a replaced
+    /// token is then left alone.
+    #[serde(default)]
+    pub revokes_grant: bool,
     /// RFC 8628 §3.1.
     #[serde(default, deserialize_with = "one_or_many")]
     pub device_url: Vec<String>,

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::credentials::draft::{as_credential, kept, no_draft, refuse_errors};
 use super::credentials::method_of;
 use super::{Result, Workspace};
+use crate::auth::home::{self, Home};
 use crate::auth::redirect_doctor::{self, Mismatch};
 use crate::auth::{browser, consent, registration, subject};
 use crate::model::{AuthKind, Connector, CredentialDraft, Loopback, Problem, Sink, Time};
@@ -124,7 +125,17 @@ pub fn redirect_mismatch(vendor: &str, sent: &str, text: &str) -> Option<Mismatc
 /// Whether this draft's method needs a person's consent before it can be tested: it does until consent was given.
 pub fn needs_consent(ws: &Workspace, draft: &CredentialDraft) -> Result<bool> {
     let connector = ws.catalog().get(&draft.connector)?;
-    Ok(method_of(&connector, &draft.method)?.kind.needs_consent() && !consent::given(ws.vault(), &draft.id)?)
+    if !method_of(&connector, &draft.method)?.kind.needs_consent() || consent::given(ws.vault(), &draft.id)? {
+        return Ok(false);
+    }
+    // Another host may have been consented to, and share its tokens.
+    let setting = draft.settings.get(home::TOKENS_IN).map(|setting| setting.trim()).filter(|setting| !setting.is_empty());
+    if setting.is_none() || draft.replaces.is_some() {
+        return Ok(true);
+    }
+    let shared = Home::of(ws.store()?, ws.vault(), &draft.id, setting, indexmap::IndexMap::new()).and_then(|home| home.load_now());
+    // A store that does not answer is named when the consent is begun.
+    Ok(shared.map_or(true, |held| held.tokens.is_none()))
 }
 
 /// Starts listening, asks for a device code where there is one, and makes the authorization URL (state, PKCE). Where nobody gave a client id
@@ -133,6 +144,10 @@ pub fn needs_consent(ws: &Workspace, draft: &CredentialDraft) -> Result<bool> {
 pub async fn consent_begin(ws: &Workspace, draft: &str) -> Result<Consent> {
     let kept = kept(ws, draft)?;
     refuse_errors(ws, &kept.draft)?;
+    if let Some(place) = home::named(&kept.draft.settings)? {
+        // Tokens that cannot be kept where they should be are better not asked for.
+        home::reachable(&place).await?;
+    }
     let subject = registered(ws, kept).await?;
     let begun = consent::begin(Arc::clone(ws.store()?), Arc::clone(ws.vault()), subject).await?;
     let view = ConsentView {

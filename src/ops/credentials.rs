@@ -10,7 +10,7 @@ mod proof;
 mod rotate;
 
 use super::{Result, Workspace};
-use crate::auth::{identity, subject};
+use crate::auth::{home, identity, subject};
 use crate::catalog::addresses;
 use crate::model::{AuthMethod, Connector, Credential, Problem};
 use crate::words::clean;
@@ -22,7 +22,7 @@ pub use super::consent::{
 pub use draft::{draft_check, draft_discard, draft_get, draft_new, draft_reference, draft_save, draft_secret, drafts};
 pub use end::{delete, revocable, revoke, settled, unused, used_by};
 pub use expiry::{CalendarRow, Expiry, calendar, expiring, set_secret_expiry};
-pub use finish::{draft_finish, renew};
+pub use finish::{Saved, draft_finish, renew, save};
 pub use proof::{draft_test, test};
 pub use rotate::{rotate, rotate_back};
 
@@ -31,7 +31,7 @@ const LONGEST_NAME: usize = 80;
 
 /// The settings that every credential can have besides its inputs: addresses that replace the connector's own.
 pub fn settings() -> Vec<&'static str> {
-    addresses::SETTINGS.into_iter().chain([subject::ISSUER, subject::REDIRECT_URI, identity::CA_FILE]).collect()
+    addresses::SETTINGS.into_iter().chain([subject::ISSUER, subject::REDIRECT_URI, identity::CA_FILE, home::TOKENS_IN]).collect()
 }
 
 pub(super) fn method_of<'c>(connector: &'c Connector, method: &str) -> Result<&'c AuthMethod> {

@@ -49,6 +49,11 @@ pub fn raise(ws: &Workspace) -> Result<usize> {
         raised.push((row.credential, severity, title, body, since));
     }
     for credential in all {
+        if let Some(problem) = &credential.known.tokens_waiting {
+            let title = t!("notice.tokens_waiting", name = clean::line(&credential.name, 120));
+            let body = t!("notice.problem", what = problem.what, why = problem.why, next = problem.next_step);
+            raised.push((credential.id.clone(), Severity::Error, title, body, now.checked_sub(AGAIN).unwrap_or_default()));
+        }
         if !matches!(credential.status, CredentialStatus::NeedsConsent | CredentialStatus::Refused) {
             continue;
         }

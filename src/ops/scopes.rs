@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{Result, Workspace, credentials};
-use crate::auth::{jwt, tokens::Tokens};
+use crate::auth::{home::Home, jwt};
 use crate::mapping::expression::Expression;
 use crate::mapping::path::Path;
 use crate::model::{Credential, Integration, Mapped, Scope};
@@ -65,7 +65,8 @@ fn granted(ws: &Workspace, credential: &Credential) -> Granted {
     }
     // A token may say it itself: Entra names delegated permissions in `scp` and an application's own in `roles`. A vault that is locked
     // keeps the answer to itself.
-    let token = Tokens::load(ws.vault(), &credential.id).ok().flatten();
+    let home = ws.store().and_then(|store| Home::new(store, ws.vault(), credential));
+    let token = home.and_then(|home| home.load_now()).ok().and_then(|held| held.tokens);
     if let Some(token) = token.and_then(|tokens| jwt::decode(&tokens.access)) {
         let said: Vec<String> = ["scp", "scope", "roles"].iter().flat_map(|claim| token.list(claim)).map(|scope| clean::line(&scope, 200)).collect();
         if !said.is_empty() {

@@ -4,9 +4,9 @@ use jiff::SignedDuration;
 use serde_json::Value;
 
 use super::{Result, Workspace, credentials};
+use crate::auth::home::Home;
 use crate::auth::jwt::{self, Decoded};
 use crate::auth::subject::Subject;
-use crate::auth::tokens::Tokens;
 use crate::catalog::addresses;
 use crate::model::{AuthKind, Problem, Time};
 use crate::words::clean;
@@ -57,7 +57,7 @@ pub fn view(ws: &Workspace, credential: &str) -> Result<Vec<TokenView>> {
         now,
     };
     let mut views = Vec::new();
-    if let Some(tokens) = Tokens::load(ws.vault(), &credential.id)? {
+    if let Some(tokens) = Home::new(ws.store()?, ws.vault(), &credential)?.load_now()?.tokens {
         let mut access = look("access_token", &tokens.access, &expected);
         access.issued = access.issued.or(Some(tokens.obtained));
         if access.opaque || access.expires.is_none() {

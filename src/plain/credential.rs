@@ -150,7 +150,10 @@ fn prove(session: &Session, draft: &mut CredentialDraft) -> Result<()> {
             }
         }
     }
-    let credential = credentials::draft_finish(ws, &draft.id)?;
+    let credentials::Saved { credential, remark } = session.wait(async |_| credentials::save(ws, &draft.id).await)?;
+    if let Some(remark) = remark {
+        say::remark(&remark);
+    }
     say::remark(&t!("cli.credential.saved", name = clean::line(&credential.name, 120)));
     Ok(())
 }

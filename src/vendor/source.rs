@@ -447,6 +447,11 @@ impl List {
             let ask = Ask { method: &self.method, url: url.clone(), headers: &self.headers, body, harmless: true };
             let answer = self.client.ask(&ask, &self.sink).await?;
             requests += answer.requests;
+            // RFC 9110 §15.3.5: nothing to send. It is how some answer where an empty list would stand (Zoho, after the last page).
+            if answer.status == 204 {
+                let nothing = Records { rows: Vec::new(), bad: Vec::new(), found: true, beside: Vec::new() };
+                return Ok((answer, nothing, requests));
+            }
             let error = match parse(&self.shape, answer.body.clone(), self.client.vendor()).await? {
                 Ok(parsed) => return Ok((answer, parsed, requests)),
                 Err(error) => error,

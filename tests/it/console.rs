@@ -30,13 +30,13 @@ fn a_restart_returns_to_where_the_user_was() {
     let workspace = dir.path().join("acme");
     let mut pty = Pty::intertie(80, 24, &workspace, &[]);
     pty.see("Welcome");
-    pty.keys("2").see("Apporetum");
+    pty.keys("2").see("Active Directory");
     pty.keys("/zend").see("Zendesk");
     pty.keys("\r");
     pty.keys("q");
     assert_eq!(pty.end(10 * SECOND), Some(0));
     let pty = Pty::intertie(80, 24, &workspace, &[]);
-    pty.see("▌2 Connectors▐").see("Zendesk").see_no_more("Apporetum");
+    pty.see("▌2 Connectors▐").see("Zendesk").see_no_more("Active Directory");
 }
 
 #[test]
@@ -71,7 +71,7 @@ fn it_can_be_suspended_and_comes_back() {
     }
     pty.signal(Signal::CONT);
     pty.wait("the console's screen", |screen| screen.alternate_screen() && screen.contents().contains("Welcome to intertie"));
-    pty.keys("2").see("Apporetum");
+    pty.keys("2").see("Active Directory");
 }
 
 #[test]
@@ -94,7 +94,7 @@ fn without_colour_bold_and_reverse_are_still_there() {
     command.env("NO_COLOR", "1");
     let mut pty = Pty::start(80, 24, dir.path(), command);
     pty.see("Welcome");
-    pty.keys("2").see("Apporetum");
+    pty.keys("2").see("Active Directory");
     pty.wait("a selected row in reverse", |screen| {
         (0..24).any(|row| (0..80).any(|column| screen.cell(row, column).is_some_and(vt100::Cell::inverse)))
     });

@@ -12,22 +12,22 @@ use serde_json::{Value, json};
 use wiremock::matchers::{any, body_json, body_string_contains, header, method, path, query_param, query_param_is_missing};
 use wiremock::{Match, Mock, MockServer, Request, ResponseTemplate};
 
-const SECRET: &str = "s3cret-Value-0123";
+pub(super) const SECRET: &str = "s3cret-Value-0123";
 
-struct Desk {
-    dir: tempfile::TempDir,
-    ws: Workspace,
+pub(super) struct Desk {
+    pub(super) dir: tempfile::TempDir,
+    pub(super) ws: Workspace,
 }
 
 impl Desk {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let ws = Workspace::open(dir.path(), Config::default());
         Self { dir, ws }
     }
 
     /// Fills in a draft: `!key` is a secret.
-    fn draft(&self, connector: &str, how: &str, values: &[(&str, &str)]) -> CredentialDraft {
+    pub(super) fn draft(&self, connector: &str, how: &str, values: &[(&str, &str)]) -> CredentialDraft {
         let mut draft = credentials::draft_new(&self.ws, connector, Some(how)).unwrap();
         for (key, value) in values.iter().filter(|(key, _)| !key.starts_with('!')) {
             draft.settings.insert((*key).to_owned(), (*value).to_owned());
@@ -43,12 +43,12 @@ impl Desk {
         draft
     }
 
-    async fn test(&self, draft: &CredentialDraft) -> TestOutcome {
+    pub(super) async fn test(&self, draft: &CredentialDraft) -> TestOutcome {
         credentials::draft_test(&self.ws, &draft.id, &Sink::none()).await.unwrap()
     }
 
     /// The test succeeds, and the draft becomes a credential.
-    async fn connect(&self, connector: &str, how: &str, values: &[(&str, &str)]) -> Credential {
+    pub(super) async fn connect(&self, connector: &str, how: &str, values: &[(&str, &str)]) -> Credential {
         let draft = self.draft(connector, how, values);
         let outcome = self.test(&draft).await;
         assert!(outcome.ok && !outcome.proves.is_empty(), "{connector}.{how}: {outcome:#?}");
@@ -56,7 +56,7 @@ impl Desk {
     }
 
     /// Every record of a resource.
-    async fn read(&self, credential: &Credential, resource: &str) -> Result<Vec<Value>, intertie::model::Problem> {
+    pub(super) async fn read(&self, credential: &Credential, resource: &str) -> Result<Vec<Value>, intertie::model::Problem> {
         let catalog = Catalog::open(&self.dir.path().join("connectors"));
         let store = Arc::new(Store::open(self.dir.path()).unwrap());
         let vault = Arc::new(Vault::with_passphrase_file(&self.dir.path().join("vault"), None));
@@ -67,7 +67,7 @@ impl Desk {
     }
 }
 
-fn ok(body: Value) -> ResponseTemplate {
+pub(super) fn ok(body: Value) -> ResponseTemplate {
     ResponseTemplate::new(200).set_body_json(body)
 }
 

@@ -93,6 +93,9 @@ impl<'c> Check<'c> {
         if let Some(issuer) = &method.issuer {
             self.address(&m.at(&[Key("issuer")]), issuer, &m.names);
         }
+        if method.revokes_grant && !method.kind.needs_consent() {
+            report!(self, m.at(&[Key("revokes_grant")]), "catalog.fault.revokes_grant", method = short(m.name));
+        }
         let redirect = &method.redirect;
         if redirect.path.as_ref().is_some_and(|path| !path.starts_with('/')) {
             report!(self, m.at(&[Key("redirect"), Key("path")]), "catalog.fault.redirect_path");

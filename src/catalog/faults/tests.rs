@@ -55,6 +55,8 @@ fn what_each_kind_needs() {
         ("oauth2_code", format!("{authorize}\ntoken_url = \"http://a.example/t\""), client(), "https"),
         ("oauth2_code", format!("{authorize}\n{token}\nparams = {{ pushed = {{ a = \"b\" }} }}"), client(), "pushed"),
         ("oauth2_code", format!("{authorize}\n{token}\nredirect = {{ host = \"a.example\" }}"), client(), "redirect"),
+        ("oauth2_code", format!("{authorize}\n{token}\nrevokes_grant = true"), client(), ""),
+        ("client_credentials", format!("{token}\nrevokes_grant = true"), client(), "revokes_grant"),
         ("oauth2_code", format!("{authorize}\n{token}\nresponse = {{ access = \"a | b..c\" }}"), client(), "b..c"),
         ("device", format!("device_url = \"https://a.example/d\"\n{token}"), client(), ""),
         ("device", token.into(), client(), "device_url"),

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::super::output::{self, Table, Tone, cell};
 use super::super::{Context, args, labels};
 use super::{outcome_code, parse_day, told};
-use crate::model::{Problem, Secret};
+use crate::model::{Problem, ProblemKind, Secret};
 use crate::ops::{Result, credentials, scopes, token_view};
 use crate::prompt::ask;
 use crate::words::clean;
@@ -212,10 +212,16 @@ pub fn delete(context: &Context, name: &str, no_revoke: bool) -> Result<u8> {
     credentials::unused(ws, &credential.id)?;
     context.confirm(&t!("cli.confirm.delete_credential", name = shown(&credential.name)))?;
     let mut revoked = false;
+    let mut left = None;
     if !no_revoke && credentials::revocable(ws, &credential.id)? {
         context.unlock()?;
         revoked = match context.wait(async |_| credentials::revoke(ws, &credential.id).await) {
             Ok(revoked) => revoked,
+            // Revoked, and not taken out of the store where the tokens were shared.
+            Err(problem) if problem.kind == ProblemKind::Partial => {
+                left = Some(problem);
+                true
+            }
             Err(problem) if context.person && !context.yes => {
                 output::failure(&problem, false);
                 context.confirm(t!("cli.credential.delete_anyway"))?;
@@ -226,7 +232,11 @@ pub fn delete(context: &Context, name: &str, no_revoke: bool) -> Result<u8> {
             }
         };
     }
-    credentials::delete(ws, &credential.id)?;
+    match credentials::delete(ws, &credential.id) {
+        // It is gone here.
+        Err(problem) if problem.kind == ProblemKind::Partial => left = left.or(Some(problem)),
+        other => other?,
+    }
     let text = if revoked { t!("cli.credential.revoked", name = shown(&credential.name)) } else { String::new() };
     context.print(&json!({ "id": credential.id, "name": credential.name, "deleted": true, "revoked": revoked }), |_| {
         if revoked {
@@ -234,5 +244,8 @@ pub fn delete(context: &Context, name: &str, no_revoke: bool) -> Result<u8> {
         }
         output::line(&t!("cli.deleted", name = shown(&credential.name)))
     })?;
-    Ok(0)
+    if let Some(problem) = &left {
+        output::failure(problem, false);
+    }
+    Ok(left.map_or(0, |problem| problem.exit_code()))
 }

@@ -2,7 +2,7 @@
 
 use super::{LONGEST_NAME, method_of, name_problem};
 use crate::auth::keeper::Lock;
-use crate::auth::{consent, identity, references, registration, subject};
+use crate::auth::{consent, home, identity, references, registration, subject};
 use crate::catalog::template::Context;
 use crate::catalog::{addresses, input};
 use crate::model::{Connector, Credential, CredentialDraft, CredentialStatus, Finding, Input, Known, Problem, Secret, Severity, Time};
@@ -93,7 +93,8 @@ pub fn draft_save(ws: &Workspace, draft: &CredentialDraft) -> Result<()> {
             let method = connector.as_ref().and_then(|connector| connector.auth.get(&draft.method));
             let chosen: Vec<&str> = method.into_iter().flat_map(discover::settings).collect();
             let mut settings = tidied(ws, draft);
-            settings.retain(|key, _| !chosen.contains(&key.as_str()));
+            // Nor does another place to keep it.
+            settings.retain(|key, _| !chosen.contains(&key.as_str()) && key != home::TOKENS_IN);
             settings
         };
         let stale = !same || asked(&before) != asked(&kept.draft) || before.scopes != draft.scopes;
@@ -269,6 +270,13 @@ pub fn draft_check(ws: &Workspace, draft: &CredentialDraft) -> Result<Vec<Findin
                     error(place(), problem);
                 }
             }
+            None if key == home::TOKENS_IN => {
+                if let Err(problem) = home::place(value) {
+                    error(place(), problem);
+                } else if !method.kind.has_token() {
+                    error(place(), problem!(Usage, "tokens_in.no_tokens", method = clean::line(&method.name, 80)));
+                }
+            }
             // Registered from here, perhaps, where the definition asks nobody for it.
             None if key == registration::CLIENT_ID && !method.register_url.is_empty() => {}
             None if key == subject::REDIRECT_URI => {
@@ -354,6 +362,10 @@ pub(in crate::ops) fn as_credential(ws: &Workspace, kept: &KeptDraft, id: &str) 
         last_test: None,
         known: Known::default(),
     };
+    if draft.replaces.is_some() && id == draft.id {
+        // Who renews means to have tokens of his own, not those that are there.
+        credential.settings.shift_remove(home::TOKENS_IN);
+    }
     kept.standing.clone().give_to(&mut credential);
     credential
 }

@@ -2,7 +2,11 @@
 
 use super::get;
 use crate::auth::keeper::Lock;
-use crate::auth::{self, consent, subject};
+use crate::auth::{
+    self, consent,
+    home::{Home, TOKENS_IN},
+    subject,
+};
 use crate::model::Integration;
 use crate::ops::{Result, Workspace};
 use crate::problem;
@@ -25,7 +29,8 @@ pub fn unused(ws: &Workspace, name: &str) -> Result<()> {
     Err(problem!(Failed, "credential.used", name = clean::line(&credential.name, 80), n = users.len(), names = names))
 }
 
-/// Deletes it and its secrets; refused while an integration uses it.
+/// Deletes it and its secrets, tokens in a store that it shares among them; refused while an integration uses it. Where the store keeps what it
+/// has, the credential is gone all the same, and the Problem says what is left.
 pub fn delete(ws: &Workspace, name: &str) -> Result<()> {
     let credential = get(ws, name)?;
     unused(ws, &credential.id)?;
@@ -33,7 +38,11 @@ pub fn delete(ws: &Workspace, name: &str) -> Result<()> {
         return unused(ws, &credential.id);
     }
     Lock::remove(ws.store()?, &credential.id);
-    ws.vault().forget(&credential.id)
+    // A place that cannot be understood was never used.
+    let home = Home::new(ws.store()?, ws.vault(), &credential).ok();
+    let removed = home.as_ref().map_or(Ok(()), |home| home.remove_now().map_err(|problem| home.left(&problem)));
+    ws.vault().forget(&credential.id)?;
+    removed
 }
 
 /// Whether there are tokens here that the vendor could be asked to revoke. Opens no secret and asks nobody.
@@ -45,7 +54,8 @@ pub fn revocable(ws: &Workspace, name: &str) -> Result<bool> {
     let moved = set("token_url") || set("authorize_url");
     let told = !method.revoke_url.is_empty() || !method.metadata_url.is_empty() || method.issuer.is_some();
     let address = set("revoke_url") || set(subject::ISSUER) || (told && !moved);
-    Ok(address && ws.vault().fields(&credential.id)?.iter().any(|field| consent::is_token(field)))
+    let shared = credential.settings.get(TOKENS_IN).is_some_and(|place| !place.trim().is_empty());
+    Ok(address && (shared || ws.vault().fields(&credential.id)?.iter().any(|field| consent::is_token(field))))
 }
 
 /// Revokes its tokens at the vendor (RFC 7009) where the connector has the address. `Ok(false)`: nothing to revoke there.

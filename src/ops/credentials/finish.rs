@@ -3,7 +3,7 @@
 use super::draft::{as_credential, draft_check, kept};
 use super::{get, name_problem, taken};
 use crate::auth::keeper::Lock;
-use crate::auth::{consent, registration};
+use crate::auth::{Replaced, consent, home, registration};
 use crate::catalog::addresses;
 use crate::catalog::template::Context;
 use crate::model::{Connector, Credential, CredentialDraft, CredentialStatus, Severity};
@@ -11,11 +11,37 @@ use crate::ops::consent::needs_consent;
 use crate::ops::{Result, Workspace};
 use crate::store::credentials::{KeptDraft, Standing};
 use crate::store::id;
+use crate::t;
 use crate::words::clean;
 
 /// Makes the draft a credential (or replaces the one that it renews). Refused while `draft_check` finds errors; an untested or failing
 /// draft may be saved and says so in its status.
 pub fn draft_finish(ws: &Workspace, draft: &str) -> Result<Credential> {
+    finished(ws, draft).map(|(credential, _)| credential)
+}
+
+/// A credential out of a draft, and what is to be told beside it.
+pub struct Saved {
+    pub credential: Credential,
+    /// What became of the tokens that it had before.
+    pub remark: Option<String>,
+}
+
+/// The same as `draft_finish`; where a new consent replaced a refresh token, the vendor is asked to revoke the old one. Whatever comes of that,
+/// the credential is saved before, and this ends soon.
+pub async fn save(ws: &Workspace, draft: &str) -> Result<Saved> {
+    let (credential, replaced) = finished(ws, draft)?;
+    let Some(replaced) = replaced else { return Ok(Saved { credential, remark: None }) };
+    let vendor = replaced.vendor();
+    let remark = match replaced.revoke().await {
+        Ok(true) => Some(t!("credential.replaced.revoked", vendor = vendor)),
+        Ok(false) => None,
+        Err(problem) => Some(t!("credential.replaced.stays", vendor = vendor, why = problem.why)),
+    };
+    Ok(Saved { credential, remark })
+}
+
+fn finished(ws: &Workspace, draft: &str) -> Result<(Credential, Option<Replaced>)> {
     let kept = kept(ws, draft)?;
     if let Some(finding) = draft_check(ws, &kept.draft)?.into_iter().find(|finding| finding.severity == Severity::Error) {
         return Err(finding.problem);
@@ -48,6 +74,8 @@ pub fn draft_finish(ws: &Workspace, draft: &str) -> Result<Credential> {
         Some(_) => Some(Lock::take_now(ws.store()?, &owner, &clean::line(&connector.name, 80))?),
         None => None,
     };
+    // What cannot be read cannot be revoked, and keeps nobody from renewing.
+    let before = replaced.as_ref().and_then(|old| Replaced::of(vault, ws.catalog(), old, draft).ok().flatten());
     // The secrets first: a credential without them would be worse than secrets without a credential.
     if !vault.fields(draft)?.is_empty() {
         vault.copy(draft, &owner)?;
@@ -67,7 +95,11 @@ pub fn draft_finish(ws: &Workspace, draft: &str) -> Result<Credential> {
     }
     vault.forget(draft)?;
     Lock::remove(ws.store()?, draft);
-    Ok(credential)
+    // What cannot be put there now waits, and is told.
+    if credential.settings.contains_key(home::TOKENS_IN) && home::Home::new(ws.store()?, vault, &credential)?.deliver_now().is_ok() {
+        credential = get(ws, &credential.id)?;
+    }
+    Ok((credential, before))
 }
 
 /// The scopes with their templates filled in: what people see is what is asked for.

@@ -27,6 +27,7 @@ pub async fn perform(job: Job, around: Surroundings) -> Result<Answer> {
             consent.finish(&ws, &sink).await?;
             Ok(Answer::Consented(consent.route()))
         }
+        Job::DraftFinish(draft) => Ok(Answer::CredentialSaved(credentials::save(&ws, &draft).await?.credential)),
         Job::Discover(draft) => Ok(Answer::Choices { choices: ops::discover::discover(&ws, &draft, &sink).await?, draft }),
         Job::DraftTest(draft) => Ok(Answer::Tested { outcome: credentials::draft_test(&ws, &draft, &sink).await?, name: draft }),
         Job::CredentialTest(name) => Ok(Answer::Tested { outcome: credentials::test(&ws, &name, &sink).await?, name }),
@@ -98,7 +99,6 @@ fn blocking(job: Job, ws: &Workspace, sink: &Sink) -> Result<Answer> {
             Answer::DraftDiscarded
         }
         Job::DraftCheck(draft) => Answer::DraftChecked { findings: credentials::draft_check(ws, &draft)?, draft: draft.id },
-        Job::DraftFinish(draft) => Answer::CredentialSaved(credentials::draft_finish(ws, &draft)?),
         Job::CredentialRenew(name) => with_connector(credentials::renew(ws, &name)?)?,
         Job::CredentialRename { name, to } => Answer::CredentialSaved(credentials::rename(ws, &name, &to)?),
         Job::CredentialUsedBy(name) => Answer::UsedBy { integrations: credentials::used_by(ws, &name)?, credential: name },
@@ -158,6 +158,7 @@ fn blocking(job: Job, ws: &Workspace, sink: &Sink) -> Result<Answer> {
         Job::LoadCalendar => Answer::Calendar(credentials::calendar(ws)?),
         Job::SaveAnswers { of, path, over } => save_answers(ws, of, path, over)?,
         Job::Consent { .. }
+        | Job::DraftFinish(_)
         | Job::Discover(_)
         | Job::CredentialDelete { .. }
         | Job::CredentialRotate { .. }

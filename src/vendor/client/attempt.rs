@@ -93,7 +93,12 @@ impl Client {
         Ok(exchanged.map(|(status, headers, body)| {
             let milliseconds = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
             let url = shown.split_once(' ').map_or(shown, |(_, url)| url).to_owned();
-            let hide = attached.headers.into_iter().chain(attached.query).chain(attached.body).map(|(_, secret)| secret).collect();
+            let mut hide: Vec<Secret> = attached.headers.into_iter().chain(attached.query).chain(attached.body).map(|(_, secret)| secret).collect();
+            // A template of the definition may have sent an input as it is.
+            let inputs = connector.inputs.iter().chain(connector.auth.values().flat_map(|method| &method.inputs)).filter(|input| input.secret);
+            hide.extend(
+                inputs.filter_map(|input| context.input.get(&input.key)).filter(|value| !value.is_empty()).map(|value| Secret::new(value.as_str())),
+            );
             (Answer { status, headers, body, url, milliseconds, requests: 1 }, hide)
         }))
     }
