@@ -15,18 +15,18 @@ fn main() {
     let nowhere = std::env::temp_dir().join("no-such-workspace");
     let n = catalog::built_in_ids().count();
     println!("{n} definitions, the median and the slowest of {ROUNDS} rounds\n");
-    tell("open and list", &mut (0..ROUNDS).map(|_| timed(|| Catalog::open(&nowhere).rows())).collect(), Some(Duration::from_millis(10)));
+    tell("open and list", (0..ROUNDS).map(|_| timed(|| Catalog::open(&nowhere).rows())).collect(), Some(Duration::from_millis(10)));
     let whole = || {
         let catalog = Catalog::open(&nowhere);
         catalog::built_in_ids().map(|id| catalog.get(id).is_ok()).filter(|sound| *sound).count()
     };
     assert_eq!(whole(), n, "every definition parses");
-    tell("parse everything", &mut (0..ROUNDS).map(|_| timed(whole)).collect(), None);
+    tell("parse everything", (0..ROUNDS).map(|_| timed(whole)).collect(), None);
     let rows = Catalog::open(&nowhere).rows();
     let keys = QUERIES.iter().flat_map(|query| (1..=query.chars().count()).map(|end| query.chars().take(end).collect::<String>()));
-    let mut keys: Vec<Duration> =
+    let keys: Vec<Duration> =
         keys.flat_map(|typed| (0..ROUNDS).map(|_| timed(|| catalog::matching(rows.clone(), &typed))).collect::<Vec<_>>()).collect();
-    tell("search, one key", &mut keys, Some(Duration::from_millis(1)));
+    tell("search, one key", keys, Some(Duration::from_millis(1)));
 }
 
 fn timed<T>(work: impl FnOnce() -> T) -> Duration {
@@ -35,7 +35,7 @@ fn timed<T>(work: impl FnOnce() -> T) -> Duration {
     started.elapsed()
 }
 
-fn tell(what: &str, times: &mut Vec<Duration>, bound: Option<Duration>) {
+fn tell(what: &str, mut times: Vec<Duration>, bound: Option<Duration>) {
     times.sort_unstable();
     let (median, slowest) = (times[times.len() / 2], times[times.len() - 1]);
     let wanted = bound.map_or_else(String::new, |bound| format!("   wanted: under {bound:?}"));

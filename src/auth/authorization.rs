@@ -22,6 +22,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// What is to be opened.
 pub struct Address {
     pub url: Url,
+    /// The same request with all of its parameters: good as long as the flow, wherever it is opened.
+    pub plain: Url,
     /// When a pushed request ends; `None` for one that is good as long as the flow.
     pub expires: Option<Time>,
     /// Why a request could not be pushed that was to be.
@@ -32,17 +34,18 @@ pub struct Address {
 /// each call makes a new one.
 pub async fn address(subject: &Subject, authorize: &Url, pending: &Pending, push: Option<(&str, bool)>) -> Result<Address, Problem> {
     let parameters = parameters(subject, pending)?;
-    let plain = || Address { url: with(authorize, &parameters), expires: None, remark: None };
-    let Some((place, required)) = push else { return Ok(plain()) };
+    let plain = with(authorize, &parameters);
+    let unpushed = |remark| Address { url: plain.clone(), plain: plain.clone(), expires: None, remark };
+    let Some((place, required)) = push else { return Ok(unpushed(None)) };
     let pushed = tokio::time::timeout(PATIENCE, pushed(subject, place, &parameters)).await;
     match pushed.unwrap_or_else(|_| Err(problem!(Failed, "auth.push.late", vendor = subject.vendor()))) {
         Ok((request_uri, expires)) => {
             let client_id = parameters.get("client_id").cloned().unwrap_or_default();
             let reference = IndexMap::from([("client_id".to_owned(), client_id), ("request_uri".to_owned(), request_uri)]);
-            Ok(Address { url: with(authorize, &reference), expires: Some(expires), remark: None })
+            Ok(Address { url: with(authorize, &reference), plain, expires: Some(expires), remark: None })
         }
         Err(problem) if required => Err(problem),
-        Err(problem) => Ok(Address { remark: Some(problem), ..plain() }),
+        Err(problem) => Ok(unpushed(Some(problem))),
     }
 }
 

@@ -123,15 +123,14 @@ struct Renewal {
 /// Opens every way that there is: listens, asks for a device code, and makes the authorization URL.
 pub async fn begin(store: Arc<Store>, vault: Arc<Vault>, subject: Subject) -> Result<Begun, Problem> {
     // Better now than after the person has consented.
-    let with_token = || endpoints::token(&subject);
     match subject.method().kind {
         AuthKind::OAuth2Code => {
             let authorize = http::address(&endpoints::authorize(&subject).await?)?;
-            with_token().await?;
+            endpoints::token_to_come(&subject).await?;
             begin_code(store, vault, subject, authorize).await
         }
         AuthKind::Device => {
-            with_token().await?;
+            endpoints::token(&subject).await?;
             begin_device(store, vault, subject).await
         }
         _ => Err(problem!(Usage, "auth.consent.none", vendor = subject.vendor(), method = clean::line(&subject.method().name, 80))),
@@ -171,7 +170,9 @@ async fn begin_code(store: Arc<Store>, vault: Arc<Vault>, subject: Subject, auth
         authorization::address(&subject, &authorize, &pending, push_at.as_deref().map(|place| (place, required))),
         device_code(&subject, device_at.as_deref(), shown)
     );
-    let Address { url, expires: authorize_url_expires, remark } = address?;
+    let Address { url, plain, expires: authorize_url_expires, remark } = address?;
+    // On its way to another machine a pushed request would end, unless the server takes nothing else.
+    let carried = if required { url.as_str() } else { plain.as_str() };
     let (code, closed) = match code {
         Ok(code) => (code, None),
         Err(problem) => (None, Some(problem)),
@@ -194,7 +195,7 @@ async fn begin_code(store: Arc<Store>, vault: Arc<Vault>, subject: Subject, auth
     let renewal = authorize_url_expires.zip(push_at).map(|(_, place)| Renewal { authorize, pending: pending.clone(), place, required });
     let begun = Begun {
         authorize_url_expires,
-        request: handoff::request(&pending, &subject.vendor(), url.as_str(), &subject.method().rename),
+        request: handoff::request(&pending, &subject.vendor(), carried, &subject.method().rename),
         renewal,
         device: code,
         ..Begun::new(Keeper::new(store, vault, subject), expected, &pending, url.into(), may_go_plain)

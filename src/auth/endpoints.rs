@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::metadata::{self, Document, Whose};
 use super::subject::{ISSUER, Subject};
 use crate::catalog::addresses;
-use crate::catalog::template::Context;
+use crate::catalog::template::{self, Context};
 use crate::model::{AuthMethod, ClientAuth, Problem};
 use crate::problem;
 
@@ -34,6 +34,23 @@ pub async fn authorize(subject: &Subject) -> Result<String, Problem> {
 /// Where a grant is redeemed.
 pub async fn token(subject: &Subject) -> Result<String, Problem> {
     required(subject, &TOKEN, subject.method().token_url.is_empty()).await
+}
+
+/// Asks before consent whether there will be an address to redeem a code at: it is known, or lacks nothing but what the callback brings.
+pub async fn token_to_come(subject: &Subject) -> Result<(), Problem> {
+    match token(subject).await {
+        Err(_) if awaits_callback(subject) => Ok(()),
+        known => known.map(drop),
+    }
+}
+
+fn awaits_callback(subject: &Subject) -> bool {
+    let brings = |name: &str| name.strip_prefix("found.").is_some_and(|key| subject.method().response.callback.contains_key(key));
+    let awaits = |template: &String| {
+        let missing = template::missing(template, &subject.context);
+        !missing.is_empty() && missing.iter().all(|name| brings(name))
+    };
+    subject.input(TOKEN.0).is_none() && !of_person(subject) && subject.method().token_url.iter().any(awaits)
 }
 
 /// Where a refresh token is redeemed: the token address unless the definition or a setting names another.

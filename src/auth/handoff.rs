@@ -404,10 +404,10 @@ mod tests {
             for kind in [REQUEST, ANSWER] {
                 let rubbish = format!("{text}{kind}1-{tail}");
                 prop_assert!(read(&rubbish, now()).is_err());
-                prop_assert!(!open(None, &rubbish).is_some_and(|opened| opened.is_ok()));
+                prop_assert!(open(None, &rubbish).is_none_or(|opened| opened.is_err()));
                 let checked = framed(kind, &bytes);
                 prop_assert!(read(&checked, now()).is_err());
-                prop_assert!(!open(key().as_deref(), &checked).is_some_and(|opened| opened.is_ok()));
+                prop_assert!(open(key().as_deref(), &checked).is_none_or(|opened| opened.is_err()));
             }
         }
 

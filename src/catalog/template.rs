@@ -150,8 +150,7 @@ pub fn render(template: &str, context: &Context) -> Result<String, Problem> {
         Ok(text) if text.len() > MAX_RESULT => Err(wrong(crate::t!("catalog.long_result").to_owned())),
         Ok(text) => Ok(text),
         Err(error) if error.kind() == minijinja::ErrorKind::UndefinedError => {
-            let mut missing: Vec<String> = compiled.undeclared_variables(true).into_iter().filter(|name| !context.has(name)).collect();
-            missing.sort();
+            let missing = missing(template, context);
             // As the person knows them: the key of an input.
             let names: Vec<&str> = missing.iter().map(|name| name.strip_prefix("input.").unwrap_or(name)).collect();
             Err(problem!(Usage, "catalog.no_value", names = clean::line(&names.join(", "), 200)))
@@ -221,6 +220,12 @@ pub fn names(template: &str) -> Result<Vec<String>, String> {
     let mut names: Vec<String> = compiled.undeclared_variables(true).into_iter().collect();
     names.sort();
     Ok(names)
+}
+
+/// The names a template uses that have no value.
+#[must_use]
+pub fn missing(template: &str, context: &Context) -> Vec<String> {
+    names(template).unwrap_or_default().into_iter().filter(|name| !context.has(name)).collect()
 }
 
 /// Whether an expression can be read, and names nothing but `known`.

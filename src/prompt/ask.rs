@@ -2,9 +2,11 @@
 
 use std::io::{self, BufRead as _, IsTerminal as _, Read as _, Write as _};
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::termios::{self, LocalModes, OptionalActions, SpecialCodeIndex, Termios};
+use unicode_width::UnicodeWidthStr as _;
 use zeroize::{Zeroize as _, Zeroizing};
 
 use crate::model::{Problem, Secret};
@@ -12,6 +14,8 @@ use crate::ops::Result;
 use crate::words::clean;
 use crate::{problem, t};
 
+/// Ctrl-Z.
+const SUSPEND: u8 = 0x1a;
 /// More than any secret has; a file or stream that is longer is a mistake.
 const LONGEST: u64 = 1 << 20;
 
@@ -20,17 +24,68 @@ pub fn possible() -> bool {
     io::stdin().is_terminal() && io::stderr().is_terminal()
 }
 
-/// Asks for a line; an empty answer is the default.
+/// Asks for a line; an empty answer is the default. On a terminal it may be of any length, which a line-wise terminal would cut after 4,095
+/// bytes (termios(3)).
 pub fn text(question: &str, default: Option<&str>) -> Result<String> {
-    let default_shown = default.map(|text| format!(" [{}]", clean::line(text, 80))).unwrap_or_default();
-    prompt(&format!("{question}{default_shown}: "));
-    let mut line = String::new();
-    let read = io::stdin().lock().read_line(&mut line).map_err(|error| problem!(Failed, "cli.ask.failed", reason = error))?;
-    if read == 0 {
-        return Err(problem!(Usage, "cli.ask.ended"));
-    }
+    let default_shown = default.filter(|text| !text.is_empty()).map(|text| format!(" [{}]", clean::line(text, 80))).unwrap_or_default();
+    let question = format!("{question}{default_shown}: ");
+    let line = match Quiet::start(true, OptionalActions::Drain) {
+        Ok(quiet) => typed_line(quiet, &question)?,
+        Err(_) => {
+            prompt(&question);
+            let mut line = String::new();
+            let read = io::stdin().lock().read_line(&mut line).map_err(|error| problem!(Failed, "cli.ask.failed", reason = error))?;
+            if read == 0 {
+                return Err(problem!(Usage, "cli.ask.ended"));
+            }
+            line
+        }
+    };
     let answer = line.trim();
     Ok(if answer.is_empty() { default.unwrap_or_default() } else { answer }.to_owned())
+}
+
+/// Reads a line and shows what is typed, since the terminal does not.
+fn typed_line(mut quiet: Quiet, question: &str) -> Result<String> {
+    let mut keys = Keys::default();
+    let mut shown = String::new();
+    prompt(question);
+    loop {
+        let mut byte = [0_u8];
+        let read = match rustix::io::read(io::stdin(), &mut byte) {
+            Err(rustix::io::Errno::INTR) => continue,
+            read => read.map_err(|error| problem!(Failed, "cli.ask.failed", reason = error))?,
+        };
+        let typed = match byte[0] {
+            SUSPEND if !keys.pasting && read > 0 => {
+                drop(quiet);
+                let _ = signal_hook::low_level::emulate_default_handler(signal_hook::consts::SIGTSTP);
+                quiet = Quiet::start(true, OptionalActions::Drain).map_err(|error| problem!(Failed, "cli.ask.failed", reason = error))?;
+                prompt(&format!("{question}{shown}"));
+                continue;
+            }
+            _ if read == 0 => Typed::Ended,
+            byte => keys.take(byte),
+        };
+        // What was pasted is shown at once, and not letter by letter.
+        if typed != Typed::More || !more_within(Duration::ZERO) {
+            let now = keys.line();
+            prompt(&change(&shown, &now));
+            shown = now;
+        }
+        match typed {
+            Typed::Done => return Ok(shown),
+            Typed::Ended if read == 0 || shown.is_empty() => return Err(problem!(Usage, "cli.ask.ended")),
+            Typed::Stopped => return Err(problem!(Failed, "cli.ask.stopped")),
+            Typed::More | Typed::Ended => {}
+        }
+    }
+}
+
+/// What a terminal has to be sent so that it shows `to` where it shows `from`.
+fn change(from: &str, to: &str) -> String {
+    let common = from.chars().zip(to.chars()).take_while(|(a, b)| a == b).map(|(a, _)| a.len_utf8()).sum::<usize>();
+    "\u{8} \u{8}".repeat(from[common..].width()) + &to[common..]
 }
 
 /// Whether a failure says that nobody answers any more.
@@ -51,7 +106,7 @@ fn prompt(text: &str) {
 }
 
 /// The terminal as it was, while it is without echo: for a way out that drops nothing.
-static BEFORE: Mutex<Option<Termios>> = Mutex::new(None);
+static BEFORE: Mutex<Option<(Termios, OptionalActions)>> = Mutex::new(None);
 
 /// The terminal without echo, as it was when dropped.
 pub struct Quiet(());
@@ -59,15 +114,16 @@ pub struct Quiet(());
 /// Gives the terminal back as it was.
 pub fn restore() {
     let before = BEFORE.lock().unwrap_or_else(PoisonError::into_inner).take();
-    if let Some(before) = before {
+    if let Some((before, ahead)) = before {
         prompt("\u{1b}[?2004l\n");
-        let _ = termios::tcsetattr(io::stdin(), OptionalActions::Flush, &before);
+        let _ = termios::tcsetattr(io::stdin(), ahead, &before);
     }
 }
 
 impl Quiet {
-    /// With `keys`, Ctrl-C and the like are read as keys; otherwise they are signals, as before.
-    fn start(keys: bool) -> io::Result<Self> {
+    /// With `keys`, Ctrl-C and the like are read as keys; otherwise they are signals, as before. `ahead`: what becomes of what was typed
+    /// before and after.
+    fn start(keys: bool, ahead: OptionalActions) -> io::Result<Self> {
         let before = termios::tcgetattr(io::stdin())?;
         let mut quiet = before.clone();
         quiet.local_modes.remove(LocalModes::ECHO | LocalModes::ECHONL | LocalModes::ICANON | LocalModes::IEXTEN);
@@ -75,8 +131,8 @@ impl Quiet {
         quiet.local_modes.set(LocalModes::ISIG, !keys);
         quiet.special_codes[SpecialCodeIndex::VMIN] = 1;
         quiet.special_codes[SpecialCodeIndex::VTIME] = 0;
-        BEFORE.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(before);
-        termios::tcsetattr(io::stdin(), OptionalActions::Flush, &quiet)?;
+        BEFORE.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert((before, ahead));
+        termios::tcsetattr(io::stdin(), ahead, &quiet)?;
         // Bracketed paste: a line break in a pasted secret must not submit it.
         prompt("\u{1b}[?2004h");
         Ok(Self(()))
@@ -91,8 +147,9 @@ impl Drop for Quiet {
 
 /// Asks for a secret without showing it.
 pub fn secret(question: &str) -> Result<Secret> {
+    let quiet = Quiet::start(true, OptionalActions::Flush).map_err(|error| problem!(Failed, "cli.ask.failed", reason = error))?;
+    // Only now: what is typed at the sight of it is neither shown nor thrown away.
     prompt(&format!("{question}: "));
-    let quiet = Quiet::start(true).map_err(|error| problem!(Failed, "cli.ask.failed", reason = error))?;
     let mut keys = Keys::default();
     // Byte by byte and not through a buffer of the standard library, which would keep a copy.
     loop {
@@ -112,7 +169,7 @@ pub fn secret(question: &str) -> Result<Secret> {
 
 /// The terminal, made ready for [`pasted`], until this is dropped.
 pub fn pasting() -> Result<Quiet> {
-    Quiet::start(false).map_err(|error| problem!(Failed, "cli.ask.failed", reason = error))
+    Quiet::start(false, OptionalActions::Flush).map_err(|error| problem!(Failed, "cli.ask.failed", reason = error))
 }
 
 /// Waits for a text of any length that is typed or pasted while [`pasting`]; it is not shown. Line breaks inside a paste are a part of it. A
@@ -130,18 +187,18 @@ pub fn pasted() -> Option<String> {
             Typed::More if keys.typed.len() as u64 > LONGEST => return None,
             Typed::More => {}
             // Where pastes are not marked, more at the same moment says that the line break was one inside a paste.
-            Typed::Done if more_at_once() => keys.typed.push(b'\n'),
+            Typed::Done if more_within(Duration::from_millis(30)) => keys.typed.push(b'\n'),
             Typed::Done => return Some(String::from_utf8_lossy(&keys.typed).into_owned()),
             Typed::Ended | Typed::Stopped => return None,
         }
     }
 }
 
-/// Whether a terminal holds more already: nobody types that fast.
-fn more_at_once() -> bool {
+/// Whether a terminal holds more at once: nobody types that fast.
+fn more_within(moment: Duration) -> bool {
     let stdin = io::stdin();
     let mut ready = [PollFd::new(&stdin, PollFlags::IN)];
-    let moment = Timespec { tv_sec: 0, tv_nsec: 30_000_000 };
+    let moment = Timespec { tv_sec: 0, tv_nsec: i64::from(moment.subsec_nanos()) };
     poll(&mut ready, Some(&moment)).is_ok_and(|n| n > 0)
 }
 
@@ -190,6 +247,12 @@ impl Keys {
             0x03 if !self.pasting => return Typed::Stopped,
             0x04 if !self.pasting => return Typed::Ended,
             0x15 if !self.pasting => self.typed.zeroize(),
+            // The word before the end.
+            0x17 if !self.pasting => {
+                let kept = self.typed.trim_ascii_end();
+                let kept = kept.iter().rposition(u8::is_ascii_whitespace).map_or(0, |at| at + 1);
+                self.typed.truncate(kept);
+            }
             0x08 | 0x7f if !self.pasting => {
                 // One character, which may be several bytes of UTF-8.
                 while self.typed.pop().is_some_and(|last| last & 0xc0 == 0x80) {}
@@ -209,6 +272,12 @@ impl Keys {
             typed.retain(|byte| *byte != b'\n');
         }
         typed
+    }
+
+    /// What was typed, as a line that can be shown; a character that has not come whole is not yet a part of it.
+    fn line(&self) -> String {
+        let whole = self.typed.utf8_chunks().map(|chunk| chunk.valid());
+        whole.flat_map(str::chars).filter(|c| !c.is_control()).collect()
     }
 }
 
@@ -293,6 +362,29 @@ mod tests {
             (b"\x1b[200~-----BEGIN X-----\r\nAB\r\n-----END X-----\r\n\x1b[201~\r", b"-----BEGIN X-----\nAB\n-----END X-----\n", Typed::Done),
         ] {
             assert_eq!(typed(bytes), (secret.to_vec(), end), "{bytes:?}");
+        }
+    }
+
+    #[test]
+    fn keys_make_a_line() {
+        for (bytes, line) in [
+            (&b"ab\x7fc\n"[..], "ac"),
+            ("a\u{e9}\u{6f22}\u{7f}b\r".as_bytes(), "a\u{e9}b"),
+            (b"one two \x17three\r", "one three"),
+            (b"\x1b[200~https://a\r\n.example\r\n\x1b[201~\r", "https://a.example"),
+            (b"a\x1b[D\tb\x07\r", "ab"),
+            (b"a\xc3", "a"),
+        ] {
+            let mut keys = Keys::default();
+            for byte in bytes {
+                keys.take(*byte);
+            }
+            assert_eq!(keys.line(), line, "{bytes:?}");
+        }
+        for (from, to, sent) in
+            [("", "ab", "ab"), ("ab", "abc", "c"), ("abc", "a", "\u{8} \u{8}\u{8} \u{8}"), ("a\u{6f22}", "ab", "\u{8} \u{8}\u{8} \u{8}b")]
+        {
+            assert_eq!(change(from, to), sent);
         }
     }
 

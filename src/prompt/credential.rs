@@ -37,7 +37,8 @@ pub fn question(input: &Input, kept: bool, draft: &mut CredentialDraft, secrets:
                 [] => label.clone(),
                 options => format!("{label} ({})", options.join(", ")),
             };
-            let value = connectors::tidy_input(input, &ask::text(&shown, input.default.as_deref())?);
+            let default = draft.settings.get(&input.key).filter(|given| !given.is_empty()).or(input.default.as_ref());
+            let value = connectors::tidy_input(input, &ask::text(&shown, default.map(String::as_str))?);
             if value.is_empty() && skippable {
                 return Ok(());
             }

@@ -110,6 +110,28 @@ const DEFINITION: &str = r#"
     label = "Subject"
     optional = true
 
+    [auth.region]
+    kind = "oauth2_code"
+    name = "Code, redeemed where the callback says"
+    client_auth = "none"
+    authorize_url = "AT/authorize"
+    token_url = "AT/{{ found.dc }}/token"
+    response = { callback = { dc = "location" } }
+    [[auth.region.input]]
+    key = "client_id"
+    label = "Client id"
+
+    [auth.nowhere]
+    kind = "oauth2_code"
+    name = "Code, redeemed nobody knows where"
+    client_auth = "none"
+    authorize_url = "AT/authorize"
+    token_url = "AT/{{ found.dc }}/token"
+    response = { callback = { other = "location" } }
+    [[auth.nowhere.input]]
+    key = "client_id"
+    label = "Client id"
+
     [auth.assertion]
     kind = "jwt_bearer"
     name = "Assertion"
@@ -431,4 +453,27 @@ async fn a_password_is_asked_for_again_when_the_refresh_is_refused() {
     let outcome = stage.test(&wrong).await;
     assert!(!outcome.ok && outcome.request.ends_with("/token"), "{}", outcome.request);
     assert!(!format!("{outcome:?}").contains("planted"), "{outcome:?}");
+}
+
+/// Some vendors name the region of an account in the callback alone.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_callback_may_complete_the_token_address() {
+    let stage = Stage::new().await;
+    stage.serve(json!({"token_type": "Bearer"})).await;
+    Mock::given(path("/eu/token")).respond_with(answer(200, json!({"access_token": "planted-access-1"}))).mount(&stage.server).await;
+    let draft = stage.draft("region", &[("client_id", "me")], &[]);
+    let consent = credentials::consent_begin(&stage.ws, &draft.id).await.unwrap();
+    let asked = url::Url::parse(&consent.view.authorize_url).unwrap();
+    let state = asked.query_pairs().find(|(name, _)| name == "state").unwrap().1.into_owned();
+    consent.offer(&format!("{}?code=c-1&state={state}&location=eu", consent.view.redirect_uri)).unwrap();
+    consent.finish(&stage.ws, &Sink::none()).await.unwrap();
+    let redeemed = stage.server.received_requests().await.unwrap().into_iter().filter(|request| request.url.path() == "/eu/token").count();
+    assert_eq!(redeemed, 1);
+    assert!(stage.test(&draft).await.ok);
+    assert_eq!(credentials::draft_finish(&stage.ws, &draft.id).unwrap().found["dc"], "eu");
+
+    // What nothing will bring is told before anybody is sent to a browser.
+    let draft = stage.draft("nowhere", &[("client_id", "me")], &[]);
+    let problem = credentials::consent_begin(&stage.ws, &draft.id).await.err().unwrap();
+    assert!(problem.why.contains("found.dc"), "{problem:?}");
 }

@@ -92,7 +92,7 @@ fn elsewhere(home: &tempfile::TempDir, arguments: &[&str]) -> Side {
 }
 
 /// What a browser does with an address: the page it ends on, headers and all.
-fn visit(address: &str) -> String {
+pub fn visit(address: &str) -> String {
     let url = Url::parse(address).unwrap();
     let host = format!("{}:{}", url.host_str().unwrap(), url.port().unwrap());
     let mut stream = TcpStream::connect(&host).unwrap();

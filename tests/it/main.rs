@@ -16,6 +16,7 @@ mod life;
 mod login;
 mod oauth_faults;
 mod oidc;
+mod oidc_page;
 mod oidc_ways;
 mod peers;
 mod plain;

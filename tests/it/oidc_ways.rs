@@ -25,6 +25,14 @@ async fn finished(consent: &credentials::Consent, ws: &intertie::ops::Workspace,
     tokio::time::timeout(Duration::from_secs(60), consent.finish(ws, sink)).await.expect("the consent ends")
 }
 
+/// The address in a request for another machine.
+fn carried(request: &str) -> String {
+    use base64::Engine as _;
+    let bytes = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(request.strip_prefix("intertie-request-1-").unwrap()).unwrap();
+    let wire: serde_json::Value = serde_json::from_slice(&bytes[..bytes.len() - 4]).unwrap();
+    wire["u"].as_str().unwrap().to_owned()
+}
+
 async fn polls(stage: &Stage) -> u64 {
     stage.control("polls").await["polls"].as_u64().unwrap()
 }
@@ -246,6 +254,15 @@ async fn a_pushed_request_in_a_real_browser() {
     finished(&consent, &ws, &Sink::none()).await.unwrap();
     assert!(browser.await.unwrap().heading.contains("is connected"));
     assert!(!credentials::needs_consent(&ws, &draft).unwrap());
+
+    // What goes to another machine would outlive a pushed request: it carries the plain address.
+    let other = stage.draft(&ws, "pushed", "web", Some("web-secret"));
+    let consent = credentials::consent_begin(&ws, &other.id).await.unwrap();
+    assert!(consent.view.authorize_url.contains("request_uri="), "{}", consent.view.authorize_url);
+    let carried = carried(consent.view.request.as_deref().unwrap());
+    assert!(carried.contains("code_challenge=") && !carried.contains("request_uri="), "{carried}");
+    consent.offer(stage.walk(&carried).await.as_str()).unwrap();
+    finished(&consent, &ws, &Sink::none()).await.unwrap();
 
     // With a wrong secret nothing can be pushed; where the server does not insist, the plain address serves, and says why.
     let wrong = stage.draft(&ws, "pushed", "web", Some("not-the-secret"));

@@ -52,6 +52,20 @@ pub struct Ended {
     pub url: String,
     pub heading: String,
     pub text: String,
+    /// How a page of ours looked; `None` for a page without a card.
+    pub card: Option<Card>,
+    /// What the browser complained about on a page of ours.
+    pub faults: Vec<String>,
+}
+
+/// Computed by the browser, so only there when the page's policy let the style and the script through.
+#[derive(serde::Deserialize)]
+pub struct Card {
+    pub radius: String,
+    /// The colour that says how it ended.
+    pub mark: String,
+    /// What the address bar shows behind the path.
+    pub bar: String,
 }
 
 /// Signs in and consents (`allow`) or refuses (`deny`) in a real browser.

@@ -4,7 +4,7 @@ use super::pty::Pty;
 use intertie::practice::{self, Practice};
 
 /// Answers a question once it is the line that the cursor stands in.
-fn answer(terminal: &mut Pty, question: &str, answer: &str) {
+pub fn answer(terminal: &mut Pty, question: &str, answer: &str) {
     terminal.wait(&format!("the question “{question}”"), |screen| {
         let (row, _) = screen.cursor_position();
         let width = screen.size().1;

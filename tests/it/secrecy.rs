@@ -1,5 +1,5 @@
-//! No secret of any kind gets out: every way to authenticate, both front ends, the hand-off to another machine, a proxy with a password, and
-//! a vendor that repeats in its errors all that it was sent. Then every byte that was printed, drawn or written is searched for each of them.
+//! No secret of any kind gets out: every way to authenticate, every front end, the hand-off to another machine, a proxy with a password,
+//! answers files, rotation, references, the vault's recipients, a crash, and a vendor that repeats in its errors all that it was sent. Then every byte that was printed, drawn or written is searched for each of them.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpListener};
@@ -9,13 +9,17 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use age::secrecy::ExposeSecret as _;
 use base64::Engine as _;
+use intertie::model::{Secret, Sink};
+use intertie::ops::{Config, Workspace, answers, credentials};
 use serde_json::json;
 use url::Url;
 use wiremock::matchers::any;
 use wiremock::{Mock, MockServer, Request, ResponseTemplate};
 
 use crate::cli::{BINARY, Shell};
+use crate::plain::answer;
 use crate::pty::Pty;
 use crate::secrets::{forms, search, search_files};
 
@@ -153,7 +157,7 @@ label = "Email"
 "#;
 
 /// Secrets by the name of the variable that holds each.
-const PLANTED: [(&str, &str); 9] = [
+const PLANTED: [(&str, &str); 16] = [
     ("API_KEY", "planted-api-key/+&=%"),
     ("QUERY_KEY", "planted query-key?"),
     ("PASSWORD", "planted pass:wörd"),
@@ -163,6 +167,13 @@ const PLANTED: [(&str, &str); 9] = [
     ("PASSPHRASE", "planted passphrase of the vault"),
     ("CODE", "planted-code/of.consent"),
     ("PROXY_WORD", "planted-proxy-word"),
+    ("ROTATED_KEY", "planted-rotated/key=2"),
+    ("REFERENCE_KEY", "planted-key-by+reference"),
+    ("INTERTIE_HEADER_API_KEY", "planted-answered/key"),
+    ("PLAIN_KEY", "planted-key-typed-in-lines&"),
+    ("PLAIN_WRONG", "planted-wrong-key-typed-in-lines&"),
+    ("SECOND_PASSPHRASE", "planted second-passphrase"),
+    ("WRONG_PASSPHRASE", "planted wrong-passphrase"),
 ];
 
 fn planted(name: &str) -> &'static str {
@@ -195,8 +206,12 @@ impl Vendor {
         }
         if request.url.path() == "/token" {
             let n = self.issued.fetch_add(1, Ordering::SeqCst);
-            let (access, refresh) = (format!("Xq7-access-{n}-vT2mK9"), format!("Xq7-refresh-{n}-pL4wR8"));
-            seen.extend([access.clone(), refresh.clone()]);
+            // A JWT, so that there is something to show of it.
+            let part = |text: String| base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(text);
+            let signature = part(format!("Xq7-signature-{n}-vT2mK9"));
+            let access = format!("{}.{}.{signature}", part(r#"{"alg":"HS256","typ":"JWT"}"#.to_owned()), part(format!(r#"{{"sub":"ada","n":{n}}}"#)));
+            let refresh = format!("Xq7-refresh-{n}-pL4wR8");
+            seen.extend([access.clone(), signature, refresh.clone()]);
             return ResponseTemplate::new(200)
                 .set_body_json(json!({"access_token": access, "refresh_token": refresh, "token_type": "Bearer", "expires_in": 3600}));
         }
@@ -310,6 +325,151 @@ impl Journey {
         output.status.code().unwrap()
     }
 
+    /// Rotation, references, answers files, and what is shown of tokens.
+    fn keep_house(&mut self, vendor: &Vendor, outside: &Path) {
+        let file = outside.join("reference").display().to_string();
+        std::fs::write(&file, planted("REFERENCE_KEY")).unwrap();
+        let reference = format!("api_key=file:{file}");
+        for refuses in [true, false] {
+            vendor.refuses.store(refuses, Ordering::SeqCst);
+            let code = self.run(&["credential", "rotate", "header", "--set", "api_key=env:ROTATED_KEY"]);
+            assert_eq!(code == 0, !refuses, "{}", self.last());
+            let name = if refuses { "by reference, refused" } else { "by reference" };
+            assert_eq!(self.add(name, "header", &["--reference", &reference]) == 0, !refuses, "{}", self.last());
+            for arguments in [["credential", "token", "code"], ["credential", "scopes", "code"]] {
+                self.both(&arguments);
+            }
+            self.both(&["credential", "calendar"]);
+        }
+        assert_eq!(self.run(&["credential", "rotate", "header", "--back", "api_key"]), 0, "{}", self.last());
+        let ws = Workspace::open(&self.shell.workspace(), Config::default());
+        for (name, ends) in [("header", Some(0)), ("by reference", Some(0)), ("code", None)] {
+            let saved = self.shell.home.path().join(format!("{name}.answers.toml"));
+            answers::save(&ws, name, &saved).unwrap();
+            let (saved, again) = (saved.display().to_string(), format!("{name} again"));
+            if ends.is_some() {
+                let code = self.run(&["credential", "add", "planted", "--answers", &saved, "--name", &again]);
+                assert_eq!(Some(code), ends, "{}", self.last());
+            }
+        }
+        // A secret in the file itself is refused, and not repeated.
+        let faulty = outside.join("faulty.toml").display().to_string();
+        for text in ["[secrets]\napi_key = \"SECRET\"", "[secrets]\napi_key = SECRET", "[settings]\napi_key = \"SECRET\"", "api_key = \"SECRET\""] {
+            std::fs::write(&faulty, format!("method = \"header\"\n{}", text.replace("SECRET", planted("API_KEY")))).unwrap();
+            assert_ne!(self.run(&["credential", "add", "planted", "--answers", &faulty]), 0, "{text}");
+        }
+        vendor.refuses.store(false, Ordering::SeqCst);
+    }
+
+    fn last(&self) -> String {
+        String::from_utf8_lossy(&self.printed.last().unwrap().1).into_owned()
+    }
+
+    /// Who opens the vault, and a wrong passphrase.
+    fn vault(&mut self, outside: &Path) {
+        // A vault has one passphrase: the second is refused, and not repeated.
+        let second = ["vault", "recipient", "add", "Second", "--with-passphrase", "--new-passphrase", "env:SECOND_PASSPHRASE"];
+        assert_ne!(self.run(&second), 0);
+        let identity = age::x25519::Identity::generate();
+        let file = outside.join("identity").display().to_string();
+        std::fs::write(&file, identity.to_string().expose_secret()).unwrap();
+        assert_eq!(self.run(&["vault", "recipient", "add", "Ada", "--public", &identity.to_public().to_string()]), 0, "{}", self.last());
+        self.both(&["vault", "recipient", "list"]);
+        let output = self.shell.command(&["vault", "unlock", "--passphrase", "env:WRONG_PASSPHRASE"]).envs(PLANTED).output().unwrap();
+        self.keep("a wrong passphrase", &output);
+        assert!(!output.status.success(), "{}", self.last());
+        let output = self.shell.command(&["credential", "test", "header", "--identity", &file]).output().unwrap();
+        self.keep("another way in", &output);
+        assert!(output.status.success(), "{}", self.last());
+        self.run(&["vault", "unlock"]);
+        self.run(&["vault", "lock"]);
+        self.both(&["vault", "status"]);
+    }
+
+    /// The plain console: a wrong key, then the right one, and its answers file.
+    fn plain(&mut self, vendor: &Vendor) {
+        let mut command = portable_pty::CommandBuilder::new(BINARY);
+        command.arg("--plain");
+        command.env_clear();
+        command.env("INTERTIE_WORKSPACE", self.shell.workspace());
+        let mut pty = Pty::start(160, 400, self.shell.home.path(), command);
+        vendor.refuses.store(true, Ordering::SeqCst);
+        let address = self.address.clone();
+        for (question, text) in [
+            ("What now", "Connect a system"),
+            ("Which one", "Begin a new one"),
+            ("Which system", "planted"),
+            ("Which connector", "1"),
+            ("How to authenticate", "Key in a header"),
+            ("Passphrase", planted("PASSPHRASE")),
+            ("Name of the credential", "In lines"),
+            ("Address", &address),
+            ("Client ID", ""),
+            ("API key", planted("PLAIN_WRONG")),
+            ("What now", "Change the answers"),
+        ] {
+            answer(&mut pty, question, text);
+        }
+        vendor.refuses.store(false, Ordering::SeqCst);
+        for (question, text) in [
+            ("Name of the credential", ""),
+            ("Address", ""),
+            ("Client ID", ""),
+            ("API key", planted("PLAIN_KEY")),
+            ("What now", "Credentials"),
+            ("Which credential", "In lines, planted: valid"),
+            ("What now", "Show its answers file"),
+            ("What now", ""),
+            ("Which credential", ""),
+            ("What now", ""),
+        ] {
+            answer(&mut pty, question, text);
+        }
+        assert_eq!(pty.end(Duration::from_secs(30)), Some(0));
+        let screen = pty.with_screen(|screen, _| screen.contents());
+        assert!(screen.contains("INTERTIE_IN_LINES_API_KEY"), "no answers file was shown:\n{screen}");
+        self.printed.push(("the plain console's screen".to_owned(), screen.into_bytes()));
+        self.printed.push(("what the plain console wrote".to_owned(), pty.drawn()));
+    }
+
+    /// What a crash writes: panics with secrets in memory, in the console and in a command; and the console killed by SIGABRT.
+    fn crash(&mut self) {
+        let half = ["secrecy::panics_with_secrets_in_memory", "--exact", "--ignored", "--nocapture", "--test-threads=1"];
+        let test = std::env::current_exe().unwrap();
+        let mut command = Command::new(&test);
+        command.args(half).current_dir(self.shell.home.path()).envs(PLANTED);
+        let output = command.env("PLANTED_WORKSPACE", self.shell.workspace()).env("RUST_BACKTRACE", "full").output().unwrap();
+        self.keep("a command that panics", &output);
+        assert!(!output.status.success() && self.last().contains("the fault that was asked for"), "{}", self.last());
+
+        let mut command = portable_pty::CommandBuilder::new("env");
+        command.args(["RUST_BACKTRACE=full", test.to_str().unwrap()]);
+        command.args(half);
+        for (name, value) in PLANTED {
+            command.env(name, value);
+        }
+        command.env("PLANTED_WORKSPACE", self.shell.workspace());
+        command.env("PLANTED_CONSOLE", "1");
+        let mut pty = Pty::start(200, 400, self.shell.home.path(), command);
+        pty.see("the fault that was asked for");
+        pty.restored();
+        assert_ne!(pty.end(Duration::from_secs(30)), Some(0));
+        self.printed.push(("a console that panics".to_owned(), pty.drawn()));
+
+        let mut command = portable_pty::CommandBuilder::new(BINARY);
+        command.env_clear();
+        command.env("INTERTIE_WORKSPACE", self.shell.workspace());
+        let mut pty = Pty::start(160, 50, self.shell.home.path(), command);
+        pty.see("Planted");
+        pty.keys("\x1b[F").see("Last test");
+        pty.keys("t").see("Unlock the vault");
+        pty.keys(planted("PASSPHRASE")).see("••••");
+        pty.keys("\r").see_no_more("Unlock the vault");
+        pty.signal(rustix::process::Signal::ABORT);
+        assert_ne!(pty.end(Duration::from_secs(30)), Some(0));
+        self.printed.push(("a console that is aborted".to_owned(), pty.drawn()));
+    }
+
     /// The console on this workspace: unlocks the vault by keys, tests, looks at everything.
     fn console(&mut self) {
         let mut command = portable_pty::CommandBuilder::new(BINARY);
@@ -382,6 +542,7 @@ async fn no_secret_of_any_kind_gets_out() {
         assert_ne!(output.status.code(), Some(0), "{arguments:?}");
         journey.keep("a secret at the wrong place", &output);
     }
+    journey.keep_house(&vendor, outside.path());
     for (refuses, credential) in
         [false, true].into_iter().flat_map(|refuses| ["header", "query", "basic", "client", "code"].map(|name| (refuses, name)))
     {
@@ -398,6 +559,9 @@ async fn no_secret_of_any_kind_gets_out() {
     );
     journey.console();
     vendor.refuses.store(false, Ordering::SeqCst);
+    journey.vault(outside.path());
+    journey.plain(&vendor);
+    journey.crash();
     journey.run(&["integration", "new", "Users", "--credential", "query", "--resource", "users"]);
     journey.run(&["mapping", "preview", "Users", "--json"]);
     for arguments in [&["credential", "list"][..], &["integration", "export", "Users"], &["notice", "list"], &["overview"], &["vault", "verify"]] {
@@ -414,6 +578,11 @@ async fn no_secret_of_any_kind_gets_out() {
         "planted%20query-key%3F".to_owned(),
         base64(format!("ada:{}", planted("PASSWORD"))),
         planted("TOKEN").to_owned(),
+        planted("ROTATED_KEY").to_owned(),
+        planted("REFERENCE_KEY").to_owned(),
+        planted("INTERTIE_HEADER_API_KEY").to_owned(),
+        planted("PLAIN_WRONG").to_owned(),
+        planted("PLAIN_KEY").to_owned(),
         planted("GRANT_PASSWORD").to_owned(),
         "planted-code%2Fof.consent".to_owned(),
         "planted-client%2Bsecret%2F%3D".to_owned(),
@@ -436,6 +605,25 @@ async fn no_secret_of_any_kind_gets_out() {
     search_files(journey.shell.home.path(), &needles, &mut seen);
     assert!(seen > 8, "{seen} files");
     the_search_would_have_found_them(&journey, outside.path(), &needles);
+}
+
+/// The other half of [`Journey::crash`]: a panic of the real code's thread, with a vault that is open, a credential that was just used, and
+/// all that can be printed of them.
+#[test]
+#[ignore = "run by no_secret_of_any_kind_gets_out, in a process of its own"]
+fn panics_with_secrets_in_memory() {
+    let read = |name: &str| std::env::var(name).unwrap();
+    let ws = Workspace::open(Path::new(&read("PLANTED_WORKSPACE")), Config::default());
+    intertie::ops::vault::unlock(&ws, &Secret::new(read("PASSPHRASE"))).unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    let held: Vec<Secret> = PLANTED.iter().map(|(name, _)| Secret::new(read(name))).collect();
+    let tested = runtime.block_on(credentials::test(&ws, "header", &Sink::none())).unwrap();
+    let credential = credentials::get(&ws, "header").unwrap();
+    let _guard = std::env::var_os("PLANTED_CONSOLE").map(|_| {
+        intertie::tui::term::guard::hook_panics();
+        intertie::tui::term::guard::Guard::take(true).unwrap()
+    });
+    panic!("the fault that was asked for, with {} secrets held: {tested:?} {credential:?}", held.len());
 }
 
 /// Each secret, written into a copy of what was searched, is found there: the search can fail.

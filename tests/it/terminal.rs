@@ -59,6 +59,56 @@ fn questions_are_asked_and_secrets_never_shown() {
     });
 }
 
+/// A line-wise terminal keeps 4,095 bytes of a line.
+#[test]
+fn a_visible_question_takes_an_answer_of_any_length() {
+    let shell = Shell::new();
+    let file = shell.home.path().join("secret");
+    std::fs::write(&file, SECRET).unwrap();
+    let secret = format!("client_secret=file:{}", file.display());
+    let command = ["credential", "add", "practice-clickwrap", "--name", "Long", "--no-test"];
+    let set = ["--set", "client_id=me", "--set", "account_id=1", "--set", &secret];
+    let mut terminal = terminal(&shell, &[&command[..], &set].concat());
+    terminal.wait("the question", |screen| screen.contents().contains("Address") && screen.bracketed_paste());
+    // Typed, thought better of, taken back, pasted in two lines, and its end mended.
+    terminal.keys("httpx://wr\u{f6}ng one\u{17}two").see("ng two");
+    terminal.keys("\u{15}").see_no_more("httpx");
+    let long = format!("https://practice.example/{}", "x".repeat(6_000));
+    let (first, rest) = long.split_at(3_000);
+    terminal.keys(&format!("\u{1b}[200~{first}\r\n{rest}\u{1b}[201~")).keys("/endAB\u{7f}\u{7f}").keys("!").see("/end!");
+    terminal.keys("\u{8}").see_no_more("/end!");
+    let shown = contents(&terminal);
+    assert_eq!(shown.matches('x').count(), long.matches('x').count(), "{shown}");
+    terminal.keys("\r").see("Saved Long");
+    assert!(terminal.echoes(), "the terminal was left without echo");
+    ended(terminal, 0);
+    let kept = shell.json(&["credential", "show", "Long"], 0);
+    assert_eq!(kept["settings"]["address"], format!("{long}/end"));
+}
+
+#[test]
+fn a_visible_question_can_be_stopped_and_suspended() {
+    let shell = Shell::new();
+    let mut terminal = terminal(&shell, &["credential", "add", "practice-clickwrap", "--name", "Asked"]);
+    terminal.wait("the question", |screen| screen.contents().contains("Address") && screen.bracketed_paste());
+    terminal.keys("half an answer").see("half an answer");
+    terminal.keys("\u{1a}");
+    terminal.restored();
+    let stopped = || std::fs::read_to_string(format!("/proc/{}/stat", terminal.child.process_id().unwrap())).is_ok_and(|stat| stat.contains(") T "));
+    let deadline = std::time::Instant::now() + Duration::from_secs(20);
+    while !stopped() {
+        assert!(std::time::Instant::now() < deadline, "it was not suspended");
+        std::thread::yield_now();
+    }
+    assert!(terminal.echoes(), "the terminal was left without echo");
+    terminal.signal(rustix::process::Signal::CONT);
+    terminal.wait("the question again", vt100::Screen::bracketed_paste);
+    terminal.wait("what was typed again", |screen| screen.contents().matches("half an answer").count() == 2);
+    terminal.keys("\u{3}").see("You stopped it");
+    assert!(terminal.echoes(), "the terminal was left without echo");
+    ended(terminal, 1);
+}
+
 #[test]
 fn an_interrupted_question_gives_the_terminal_back() {
     let shell = Shell::new();

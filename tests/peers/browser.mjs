@@ -1,5 +1,6 @@
 // Opens an authorization URL in headless Chromium, signs in as "ada" and consents, or refuses.
-// Arguments: URL, "allow" or "deny"; for a device's page its code, too. Prints {"url","heading","text"} of the page it ends on.
+// Arguments: URL, "allow" or "deny"; for a device's page its code, too. Prints {"url","heading","text"} of the page it ends on,
+// with "card", how its style came out, and "faults", what the browser complained about there.
 import { chromium } from 'playwright-core';
 
 const [url, decision, code] = process.argv.slice(1);
@@ -11,6 +12,16 @@ const browser = await chromium.launch({
 try {
   const page = await browser.newPage();
   page.setDefaultTimeout(15_000);
+  const faults = [];
+  const ours = (address) => { try { return new URL(address).pathname === '/callback'; } catch { return false; } };
+  page.on('console', (said) => {
+    if (['error', 'warning'].includes(said.type()) && (ours(page.url()) || ours(said.location().url))) faults.push(said.text());
+  });
+  page.on('pageerror', (error) => { if (ours(page.url())) faults.push(String(error)); });
+  await page.addInitScript(() => {
+    window.violations = [];
+    document.addEventListener('securitypolicyviolation', (event) => window.violations.push(`${event.violatedDirective} ${event.blockedURI}`));
+  });
   // The provider's pages ask for a web font; nothing leaves this machine.
   await page.route((address) => address.hostname !== '127.0.0.1', (route) => route.abort());
   await page.goto(url);
@@ -40,8 +51,16 @@ try {
   } else {
     await page.waitForURL((address) => address.pathname === '/callback');
     await page.waitForSelector('main h1');
+    await page.waitForLoadState('networkidle');
   }
-  console.log(JSON.stringify({ url: page.url(), heading: await page.textContent('h1'), text: await page.textContent('body') }));
+  const card = await page.evaluate(() => {
+    const main = document.querySelector('main');
+    if (!main) return null;
+    const style = getComputedStyle(main);
+    return { radius: style.borderTopLeftRadius, mark: style.borderTopColor, bar: location.search + location.hash };
+  });
+  if (!code) faults.push(...await page.evaluate(() => window.violations));
+  console.log(JSON.stringify({ url: page.url(), heading: await page.textContent('h1'), text: await page.textContent('body'), card, faults }));
 } finally {
   await browser.close();
 }
