@@ -77,7 +77,7 @@ fn parameters(subject: &Subject, pending: &Pending) -> Result<IndexMap<String, S
 }
 
 /// The address with these parameters besides those that it has.
-fn with(authorize: &Url, parameters: &IndexMap<String, String>) -> Url {
+pub fn with(authorize: &Url, parameters: &IndexMap<String, String>) -> Url {
     let mut url = authorize.clone();
     let mut all: IndexMap<String, String> = authorize.query_pairs().into_owned().collect();
     all.extend(parameters.iter().map(|(name, value)| (name.clone(), value.clone())));

@@ -7,13 +7,14 @@ use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use jiff::SignedDuration;
 
+use super::delegation;
 use super::jws::{self, Purpose, Signed};
 use super::keeper::Keeper;
 use super::oauth1::{self, Once};
 use super::subject::Subject;
 use super::{identity, sigv4};
 use crate::catalog::template;
-use crate::model::{AuthKind, OAuth1Signature, Placement, Problem, Secret, Time};
+use crate::model::{AuthKind, Placement, Problem, Secret, Time};
 use crate::problem;
 use crate::vendor::client::{Attached, Authorizer, Outgoing};
 use crate::vendor::http::Identity;
@@ -23,9 +24,9 @@ use crate::words::clean;
 pub fn of(subject: &Subject, keeper: Option<&Arc<Keeper>>) -> Result<Option<Arc<dyn Authorizer>>, Problem> {
     Ok(match (subject.method().kind, keeper) {
         (AuthKind::None, _) if identity::of(subject)?.is_none() => None,
+        (AuthKind::OAuth1 | AuthKind::AwsSigv4, _) => Some(Arc::new(Signing::new(subject, keeper)?)),
         (_, Some(keeper)) => Some(Arc::new(OAuth::new(Arc::clone(keeper))?)),
         (AuthKind::SignedJwt, _) => Some(Arc::new(OwnToken::new(subject)?)),
-        (AuthKind::OAuth1 | AuthKind::AwsSigv4, _) => Some(Arc::new(Signing::new(subject)?)),
         _ => Some(Arc::new(Fixed::new(subject)?)),
     })
 }
@@ -155,15 +156,17 @@ struct Signing {
     how: How,
     others: Attached,
     identity: Option<Arc<Identity>>,
+    /// Where the token of OAuth 1.0a comes from a consent.
+    keeper: Option<Arc<Keeper>>,
 }
 
 enum How {
-    OAuth1 { keys: oauth1::Keys, signature: OAuth1Signature, realm: Option<String> },
+    OAuth1(delegation::Client),
     Sigv4 { keys: sigv4::Keys, scope: sigv4::Scope },
 }
 
 impl Signing {
-    fn new(subject: &Subject) -> Result<Self, Problem> {
+    fn new(subject: &Subject, keeper: Option<&Arc<Keeper>>) -> Result<Self, Problem> {
         let method = subject.method();
         let no_part = |table: &str| {
             let connector = clean::line(&subject.connector.name, 80);
@@ -172,13 +175,13 @@ impl Signing {
         let secret = |key: &str| subject.input(key).map(Secret::new);
         let text = |key: &str| subject.required(key).map(str::to_owned);
         let how = if method.kind == AuthKind::OAuth1 {
-            let plain = method.oauth1.clone().unwrap_or_default();
-            let realm = plain.realm.as_deref().map(|realm| template::render(realm, &subject.context)).transpose()?;
-            // A client may speak for itself alone; half a token is a mistake.
-            let token = subject.input("token").or_else(|| subject.input("token_secret")).map(|_| text("token")).transpose()?;
-            let token_secret = if token.is_some() { Some(Secret::new(text("token_secret")?)) } else { None };
-            let (consumer_key, consumer_secret) = (text("consumer_key")?, Secret::new(text("consumer_secret")?));
-            How::OAuth1 { keys: oauth1::Keys { consumer_key, consumer_secret, token, token_secret }, signature: plain.signature, realm }
+            let mut client = delegation::client(subject)?;
+            if !method.delegates() {
+                // A client may speak for itself alone; half a token is a mistake.
+                client.keys.token = subject.input("token").or_else(|| subject.input("token_secret")).map(|_| text("token")).transpose()?;
+                client.keys.token_secret = if client.keys.token.is_some() { Some(Secret::new(text("token_secret")?)) } else { None };
+            }
+            How::OAuth1(client)
         } else {
             let given = method.sigv4.as_ref().ok_or_else(|| no_part("sigv4"))?;
             let render = |text: &str| Ok::<_, Problem>(template::render(text, &subject.context)?.trim().to_owned());
@@ -186,13 +189,20 @@ impl Signing {
             let (access_key_id, secret_access_key) = (text("access_key_id")?, Secret::new(text("secret_access_key")?));
             How::Sigv4 { keys: sigv4::Keys { access_key_id, secret_access_key, session_token: secret("session_token") }, scope }
         };
-        Ok(Self { how, others: with_others(Attached::default(), subject)?, identity: identity::of(subject)? })
+        let keeper = keeper.filter(|_| method.delegates()).cloned();
+        Ok(Self { how, others: with_others(Attached::default(), subject)?, identity: identity::of(subject)?, keeper })
     }
 
-    fn signed(&self, request: &Outgoing<'_>) -> Result<Attached, Problem> {
+    async fn signed(&self, request: &Outgoing<'_>) -> Result<Attached, Problem> {
         Ok(match &self.how {
-            How::OAuth1 { keys, signature, realm } => {
-                let value = oauth1::authorization(keys, *signature, realm.as_deref(), request, &Once::now()?);
+            How::OAuth1(client) => {
+                let mut keys = client.keys.clone();
+                if let Some(keeper) = &self.keeper {
+                    let tokens = keeper.current().await.map_err(|failure| failure.problem)?;
+                    keys.token = Some(tokens.access.clone());
+                    keys.token_secret = tokens.token_secret.as_deref().map(Secret::new);
+                }
+                let value = oauth1::authorization(&keys, client.method, client.realm.as_deref(), request, &Once::now()?);
                 Attached { headers: vec![("Authorization".to_owned(), value)], ..Attached::default() }
             }
             How::Sigv4 { keys, scope } => sigv4::sign(request, keys, scope, jiff::Timestamp::now()),
@@ -202,11 +212,17 @@ impl Signing {
 
 impl Authorizer for Signing {
     fn credentials<'a>(&'a self, request: &'a Outgoing<'a>) -> BoxFuture<'a, Result<Attached, Problem>> {
-        std::future::ready(self.signed(request).map(|signed| joined(signed, self.others.clone()))).boxed()
+        async { Ok(joined(self.signed(request).await?, self.others.clone())) }.boxed()
     }
 
     fn refused(&self) -> BoxFuture<'_, Result<bool, Problem>> {
-        std::future::ready(Ok(false)).boxed()
+        async {
+            match &self.keeper {
+                Some(keeper) => keeper.replaced().await.map_err(|failure| failure.problem),
+                None => Ok(false),
+            }
+        }
+        .boxed()
     }
 
     fn identity(&self) -> Option<Arc<Identity>> {

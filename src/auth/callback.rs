@@ -41,6 +41,26 @@ pub fn of_answers(names: &Names) -> Names {
     names.iter().filter(|(known, _)| NAMES.contains(&known.as_str())).map(|(known, other)| (known.clone(), other.clone())).collect()
 }
 
+/// The names in an answer of OAuth 1.0a (RFC 5849 §2.2, and its Problem Reporting extension): the temporary token is the state. `own`: what
+/// the vendor calls them.
+#[must_use]
+pub fn of_oauth1(own: &Names) -> Names {
+    let usual = [("code", "oauth_verifier"), ("state", TEMPORARY), ("error", "oauth_problem"), ("error_description", "oauth_problem_advice")];
+    let mut names: Names = usual.into_iter().map(|(known, other)| (known.to_owned(), other.to_owned())).collect();
+    names.extend(of_answers(own));
+    names
+}
+
+/// Whether these are the names of OAuth 1.0a.
+#[must_use]
+pub fn is_oauth1(names: &Names) -> bool {
+    names.get("state").is_some_and(|name| name == TEMPORARY)
+}
+
+const TEMPORARY: &str = "oauth_token";
+/// By its name in RFC 6749 §4.1.2.1.
+const ACCESS_DENIED: &str = "access_denied";
+
 impl Reply {
     /// Reads a query (or fragment), without its `?` or `#`. `names`: what the vendor calls a parameter, by our name (`code = "authCode"`).
     #[must_use]
@@ -72,8 +92,22 @@ impl Reply {
             // A code or state holds visible ASCII only (RFC 6749, appendix A), so blanks come from wrapping.
             *slot = Some(if known == "error_description" { value.into_owned() } else { value.chars().filter(|c| !c.is_whitespace()).collect() });
         }
+        if is_oauth1(names) {
+            reply.refused();
+        }
         reply.request = asks == (true, true) && reply.code.is_none() && reply.error.is_none();
         reply
+    }
+
+    /// What servers of OAuth 1.0a say when a person refused: `denied=` with the temporary token, or a problem of that name.
+    fn refused(&mut self) {
+        if let Some((_, token)) = self.pairs.iter().find(|(name, _)| name == "denied") {
+            self.state.get_or_insert_with(|| token.trim().to_owned());
+            self.error.get_or_insert_with(|| ACCESS_DENIED.to_owned());
+        }
+        if matches!(self.error.as_deref(), Some("permission_denied" | "user_refused")) {
+            self.error = Some(ACCESS_DENIED.to_owned());
+        }
     }
 
     /// Whether it is meant as an answer at all.
@@ -100,7 +134,8 @@ pub struct Expected {
     pub issuer: Option<String>,
     /// Whether the issuer promises to name itself in each answer.
     pub names_issuer: bool,
-    /// Whether a code alone can be trusted: PKCE binds it to this flow, so one from elsewhere is refused at the token endpoint.
+    /// Whether a code alone can be trusted: PKCE (or the temporary token of OAuth 1.0a) binds it to this flow, so one from elsewhere is
+    /// refused at the token endpoint.
     pub pkce: bool,
     pub scopes: String,
     pub expires: Time,
@@ -108,6 +143,18 @@ pub struct Expected {
     pub names: Names,
     /// Parameters to keep besides the code, by their name under `found`.
     pub capture: IndexMap<String, String>,
+}
+
+impl Expected {
+    /// What the vendor calls a parameter.
+    #[must_use]
+    pub fn called(&self, name: &str) -> String {
+        self.names.get(name).map_or_else(|| name.to_owned(), |other| clean::line(other, 80))
+    }
+}
+
+fn no_code(expected: &Expected) -> Problem {
+    problem!(Usage, "auth.answer.no_code", vendor = expected.vendor, code = expected.called("code"), state = expected.called("state"))
 }
 
 /// A code, and what came with it.
@@ -136,14 +183,14 @@ pub fn judge(expected: &Expected, reply: &Reply, now: Time) -> Result<Answer, Pr
         return Err(problem!(Failed, "auth.answer.repeated", vendor = vendor, name = name));
     }
     if !reply.speaks() {
-        return Err(problem!(Usage, "auth.answer.no_code", vendor = vendor));
+        return Err(no_code(expected));
     }
     // RFC 9700 §2.1.2: a token that went through a browser may be anybody's by now.
     if reply.implicit && reply.code.is_none() {
         return Err(problem!(Failed, "auth.answer.implicit", vendor = vendor));
     }
     match &reply.state {
-        None => return Err(problem!(Failed, "auth.answer.no_state", vendor = vendor)),
+        None => return Err(problem!(Failed, "auth.answer.no_state", vendor = vendor, state = expected.called("state"))),
         Some(state) if !same(state, &expected.state) => {
             return Err(problem!(Failed, "auth.answer.wrong_state", vendor = vendor).with_code("wrong_state"));
         }
@@ -159,7 +206,7 @@ pub fn judge(expected: &Expected, reply: &Reply, now: Time) -> Result<Answer, Pr
     }
     match reply.code.as_deref() {
         Some(code) if !code.is_empty() => Ok(Answer::Code(Given { code: Secret::new(code), found: captured(expected, reply) })),
-        _ => Err(problem!(Usage, "auth.answer.no_code", vendor = vendor)),
+        _ => Err(no_code(expected)),
     }
 }
 

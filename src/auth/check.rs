@@ -29,14 +29,14 @@ pub struct Link {
 /// Reads what a credential needs. Makes no request.
 pub fn link(store: &Arc<Store>, vault: &Arc<Vault>, catalog: &Catalog, credential: &Credential) -> Result<Link, Problem> {
     let subject = Subject::load(vault, catalog, credential)?;
-    let keeper = subject.method().kind.has_token().then(|| Arc::new(Keeper::new(Arc::clone(store), Arc::clone(vault), subject.clone())));
+    let keeper = subject.method().has_token().then(|| Arc::new(Keeper::new(Arc::clone(store), Arc::clone(vault), subject.clone())));
     linked(keeper, subject)
 }
 
 /// The same for a secret that the credential does not have yet: a token is obtained with it in any case, and what fails is not the
 /// credential's fault.
 pub fn trial(store: &Arc<Store>, vault: &Arc<Vault>, subject: Subject) -> Result<Link, Problem> {
-    let keeper = subject.method().kind.has_token().then(|| Arc::new(Keeper::for_trial(Arc::clone(store), Arc::clone(vault), subject.clone())));
+    let keeper = subject.method().has_token().then(|| Arc::new(Keeper::for_trial(Arc::clone(store), Arc::clone(vault), subject.clone())));
     linked(keeper, subject)
 }
 
@@ -238,6 +238,7 @@ fn advised(link: &Link, answer: &Answer, said: Problem) -> Problem {
         (401, AuthKind::Bearer) => t!("auth.check.advice.token"),
         (401, AuthKind::Basic) => t!("auth.check.advice.password"),
         (401, AuthKind::OAuth2Code | AuthKind::ClientCredentials) => t!("auth.check.advice.oauth"),
+        (401, AuthKind::OAuth1) if link.keeper.is_some() => t!("oauth1.advice"),
         (401, AuthKind::None) => t!("auth.check.advice.none"),
         (403, AuthKind::OAuth2Code | AuthKind::ClientCredentials) => t!("auth.check.advice.scopes"),
         _ => return said,

@@ -14,20 +14,21 @@ use url::Url;
 
 use super::authorization::{self, Address};
 use super::callback::{self, Answer, Expected, Reply};
+use super::delegation::{self, Agreed};
 use super::device;
 use super::keeper::{INCOMING, Keeper};
 use super::listener::{Pages, Sockets};
 use super::metadata::Document;
 use super::paste;
 use super::pending::{self, Pending};
-use super::redirect;
+use super::redirect::{self, Target};
 use super::redirect_doctor;
 use super::refusal::Failure;
 use super::request::Grant;
 use super::subject::{REDIRECT_URI, Subject};
 use super::tokens::Received;
 use super::{endpoints, handoff, tokens};
-use crate::model::{AuthKind, CredentialStatus, Pkce, Problem, Progress, Secret, Sink, Time};
+use crate::model::{AuthKind, AuthMethod, CredentialStatus, Loopback, Pkce, Problem, Progress, Secret, Sink, Time};
 use crate::store::Store;
 use crate::vault::Vault;
 use crate::vendor::http;
@@ -78,6 +79,8 @@ pub struct Flow {
     verifier: Option<Secret>,
     /// Whether a server that refuses PKCE may be asked without it.
     may_go_plain: bool,
+    /// The secret of the temporary credentials of OAuth 1.0a.
+    temporary: Option<Secret>,
     /// Opens what another machine sealed.
     handoff: Option<Secret>,
     won: watch::Sender<Option<Won>>,
@@ -133,6 +136,7 @@ pub async fn begin(store: Arc<Store>, vault: Arc<Vault>, subject: Subject) -> Re
             endpoints::token(&subject).await?;
             begin_device(store, vault, subject).await
         }
+        AuthKind::OAuth1 if subject.method().delegates() => begin_delegated(store, vault, subject).await,
         _ => Err(problem!(Usage, "auth.consent.none", vendor = subject.vendor(), method = clean::line(&subject.method().name, 80))),
     }
 }
@@ -204,6 +208,56 @@ async fn begin_code(store: Arc<Store>, vault: Arc<Vault>, subject: Subject, auth
         let _ = begun.flow.notes.try_send(Note::Closed(problem));
     }
     Ok(begun.start(sockets))
+}
+
+/// Whether the vendor shows the verifier to the person, because it redirects to no address of ours (RFC 5849 §2.1).
+#[must_use]
+pub fn out_of_band(method: &AuthMethod) -> bool {
+    method.delegates() && method.redirect.loopback == Loopback::HttpsOnly
+}
+
+/// OAuth 1.0a (RFC 5849 §2): the temporary token is the state, and binds the verifier to this flow.
+async fn begin_delegated(store: Arc<Store>, vault: Arc<Vault>, subject: Subject) -> Result<Begun, Problem> {
+    let places = delegation::places(&subject)?;
+    let setting = subject.input(REDIRECT_URI);
+    let shown = setting.is_none() && out_of_band(subject.method());
+    let target = if shown { Target::Elsewhere(delegation::OUT_OF_BAND.to_owned()) } else { redirect::target(&subject)? };
+    let asked = serde_json::json!([places.request, places.authorize.as_str(), subject.required("consumer_key")?, setting]).to_string();
+    let now = Time::now();
+    let open = Pending::load(&vault, &subject.id)?.filter(|pending| pending.asked == asked && pending.expires.duration_since(now) > WORTH);
+    let resumed = match open.filter(|pending| pending.temporary.is_some()) {
+        Some(pending) => redirect::again(&target, &pending.redirect_uri).await.ok().map(|sockets| (pending, sockets)),
+        None => None,
+    };
+    let (pending, sockets) = match resumed {
+        Some(resumed) => resumed,
+        None => {
+            let (redirect_uri, sockets) = redirect::place(&target).await;
+            let given = delegation::temporary(&subject, &places.request, &redirect_uri).await?;
+            // Where the verifier is shown, it is carried by hand; and a short token is no state that another machine believes.
+            let handoff = if shown || given.token.len() < handoff::SHORTEST_STATE { None } else { handoff::key() };
+            let plain = Pending::new(redirect_uri, None, now + OPEN, asked);
+            (Pending { state: given.token, temporary: Some(given.secret.expose().to_owned()), handoff, ..plain }, sockets)
+        }
+    };
+    pending.save(&vault, &subject.id)?;
+    let url = delegation::address(&subject, &places.authorize, &pending.state)?;
+    let expected = Expected {
+        vendor: subject.vendor(),
+        host: clean::line(places.authorize.host_str().unwrap_or_default(), 200),
+        state: pending.state.clone(),
+        issuer: None,
+        names_issuer: false,
+        pkce: true,
+        scopes: subject.scopes.join(" "),
+        expires: pending.expires,
+        names: callback::of_oauth1(&subject.method().rename),
+        capture: subject.method().response.callback.clone(),
+    };
+    let request = handoff::request(&pending, &subject.vendor(), url.as_str(), &expected.names);
+    let begun = Begun::new(Keeper::new(store, vault, subject), expected, &pending, url.into(), false);
+    let redirect_uri = if shown { String::new() } else { pending.redirect_uri };
+    Ok(Begun { request, redirect_uri, ..begun }.start(sockets))
 }
 
 async fn begin_device(store: Arc<Store>, vault: Arc<Vault>, subject: Subject) -> Result<Begun, Problem> {
@@ -387,6 +441,10 @@ impl Flow {
                 received.ok_or_else(|| problem!(Failed, "auth.stopped", vendor = self.vendor()))?
             }
             Won::Answer(Answer::Code(given)) => {
+                if let Some(secret) = &self.temporary {
+                    let agreed = Agreed { token: &self.expected.state, secret, verifier: &given.code };
+                    return self.keeper.redeem_delegated(&agreed, given.found).await.map_err(|failure| failure.problem);
+                }
                 let verifier = self.verifier.as_ref().map(Secret::expose);
                 let grant = Grant::Code { code: given.code.expose(), verifier, redirect_uri: &self.redirect_uri };
                 return self.keeper.redeem(&grant, given.found).await.map_err(|failure: Failure| failure.problem);
@@ -414,6 +472,7 @@ impl Begun {
             redirect_uri: pending.redirect_uri.clone(),
             verifier: pending.verifier.clone().map(Secret::new),
             may_go_plain,
+            temporary: pending.temporary.clone().map(Secret::new),
             handoff: pending.handoff.clone().map(Secret::new),
             won: watch::channel(None).0,
             outcome: watch::channel(None).0,
@@ -472,7 +531,7 @@ impl Begun {
         let mut notes = self.notes.lock().await;
         let mut rejected = None;
         // Where there is nothing but a device code, the server says how it ended.
-        let grace = if self.redirect_uri.is_empty() { Duration::from_secs(40) } else { Duration::ZERO };
+        let grace = if self.flow.redirect_uri.is_empty() { Duration::from_secs(40) } else { Duration::ZERO };
         let late = tokio::time::sleep(left(self.expires) + grace);
         tokio::pin!(late);
         let mut address_ends = self.authorize_url_expires;

@@ -46,13 +46,13 @@ pub async fn afresh(subject: &Subject) -> Result<Received, Failure> {
 
 /// Other tokens for a refresh token. Where nobody has to consent, one that is refused is no end: everything is there to begin anew.
 pub async fn renewed(subject: &Subject, token: &str, interrupted: bool) -> Result<Received, Failure> {
-    let kind = subject.method().kind;
-    let refreshed = match kind {
+    let method = subject.method();
+    let refreshed = match method.kind {
         AuthKind::Login => steps::refresh(subject, token).await,
         _ => request::tokens(subject, &Grant::Refresh { token, interrupted }).await,
     };
     match refreshed {
-        Err(failure) if !failure.passes() && !kind.needs_consent() => Ok(Received { anew: true, ..afresh(subject).await? }),
+        Err(failure) if !failure.passes() && !method.needs_consent() => Ok(Received { anew: true, ..afresh(subject).await? }),
         result => result,
     }
 }

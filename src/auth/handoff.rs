@@ -27,6 +27,9 @@ const CHECK: usize = 4;
 /// Requests have about a kilobyte, answers as much as the vendor's code and half a kilobyte.
 pub const LONGEST: usize = 64 << 10;
 
+/// A shorter state could be guessed.
+pub const SHORTEST_STATE: usize = 16;
+
 /// What the other machine is asked to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
@@ -139,7 +142,7 @@ pub fn read(text: &str, now: Time) -> Result<Request, Problem> {
     if !fits(&redirect_uri, 2_000) || !agrees("redirect_uri", &redirect_uri) || !redirect_safe(&redirect_uri) {
         return Err(refused(crate::t!("authorize.reason.redirect")));
     }
-    if state.len() < 16 || !fits(&state, 2_000) || !agrees("state", &state) {
+    if state.len() < SHORTEST_STATE || !fits(&state, 2_000) || !agrees("state", &state) {
         return Err(refused(crate::t!("authorize.reason.state")));
     }
     if wire.key.parse::<age::x25519::Recipient>().is_err() {

@@ -27,6 +27,7 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
+use super::delegation::{self, Agreed};
 use super::grants;
 use super::home::{self, Held, Home, Turn};
 pub use super::journal::Lock;
@@ -173,13 +174,32 @@ impl Keeper {
         let kept = Tokens::load(&self.vault, &self.subject.id).ok().flatten();
         let all = [last, kept].into_iter().flatten();
         all.flat_map(|tokens| {
-            std::iter::once(Secret::new(tokens.access.as_str())).chain(tokens.refresh.as_deref().map(Secret::new)).collect::<Vec<_>>()
+            [Some(tokens.access.as_str()), tokens.refresh.as_deref(), tokens.token_secret.as_deref()]
+                .into_iter()
+                .flatten()
+                .map(Secret::new)
+                .collect::<Vec<_>>()
         })
         .collect()
     }
 
     fn untried(&self) -> bool {
-        self.trial && self.used.load(Ordering::Acquire) == 0
+        // In OAuth 1.0a the secret signs each request, also with a token that was there before.
+        self.trial && self.used.load(Ordering::Acquire) == 0 && !self.subject.method().delegates()
+    }
+
+    /// After a refusal of a token that nothing but consent replaces: whether consent has brought another one meanwhile.
+    pub async fn replaced(&self) -> Result<bool, Failure> {
+        let mut held = self.held.lock().await;
+        let lock = Lock::take(&self.store, &self.subject.id, &self.subject.vendor()).await?;
+        let used = self.used.load(Ordering::Acquire);
+        let home = self.home()?;
+        let other = self.recovered(&home, &lock).await?.tokens.filter(|tokens| tokens.generation != used && tokens.fresh(Time::now()));
+        let found = other.is_some();
+        if found {
+            *held = other;
+        }
+        Ok(found)
     }
 
     /// After a 401: whether there are now other tokens than those that were refused.
@@ -228,9 +248,9 @@ impl Keeper {
         let tokens = held.tokens.clone();
         self.see(tokens.as_ref());
         let generation = held.generation();
-        let kind = self.subject.method().kind;
-        let refresh = tokens.as_ref().and_then(|tokens| tokens.refresh.as_deref()).filter(|_| grants::refreshes(self.subject.method()));
-        let person = kind.needs_consent();
+        let method = self.subject.method();
+        let refresh = tokens.as_ref().and_then(|tokens| tokens.refresh.as_deref()).filter(|_| grants::refreshes(method));
+        let person = method.needs_consent();
         let mut intent = None;
         let asked = match (person, refresh) {
             (false, None) => grants::afresh(&self.subject).await,
@@ -257,6 +277,7 @@ impl Keeper {
             }
             (true, None) => {
                 let problem = match tokens {
+                    Some(_) if method.delegates() => problem!(PersonMustAct, "oauth1.ended", vendor = self.subject.vendor()),
                     Some(_) => problem!(PersonMustAct, "auth.ended", vendor = self.subject.vendor()),
                     None => problem!(PersonMustAct, "auth.no_consent", vendor = self.subject.vendor()),
                 };
@@ -347,6 +368,19 @@ impl Keeper {
     /// Redeems what a person consented to, once, and keeps the tokens in place of whatever was there. `found` came beside the code: it may
     /// be a part of the token address, and is kept with the credential.
     pub async fn redeem(&self, grant: &Grant<'_>, found: IndexMap<String, String>) -> Result<(), Failure> {
+        self.redeem_by(found, |subject| async move { request::tokens(&subject, grant).await }).await
+    }
+
+    /// The same for a verifier of OAuth 1.0a.
+    pub async fn redeem_delegated(&self, agreed: &Agreed<'_>, found: IndexMap<String, String>) -> Result<(), Failure> {
+        self.redeem_by(found, |subject| async move { delegation::tokens(&subject, agreed).await }).await
+    }
+
+    async fn redeem_by<F: Future<Output = Result<Received, Failure>>>(
+        &self,
+        found: IndexMap<String, String>,
+        ask: impl FnOnce(Subject) -> F,
+    ) -> Result<(), Failure> {
         let _under_way = UnderWay::begin();
         let lock = Lock::take(&self.store, &self.subject.id, &self.subject.vendor()).await?;
         let home = self.home()?;
@@ -354,7 +388,7 @@ impl Keeper {
         let generation = before.generation();
         let mut subject = self.subject.clone();
         subject.context.found.extend(found.clone());
-        let mut received = request::tokens(&self.witnessed(subject, generation, true, found.clone()), grant).await?;
+        let mut received = ask(self.witnessed(subject, generation, true, found.clone())).await?;
         beside(&mut received, &found);
         Ok(self.put_first(&home, &lock, received, &before).await?)
     }
@@ -394,14 +428,15 @@ impl Keeper {
             generation: seen + 1,
             id_token: received.id_token.as_deref().map(unsigned).or_else(|| before.and_then(|tokens| tokens.id_token.clone())),
             since: Some(since),
+            token_secret: received.token_secret,
         };
         // First what must not be lost; then what is only shown.
         self.see(Some(&tokens));
-        let person = self.subject.method().kind.needs_consent();
+        let person = self.subject.method().needs_consent();
         let granted = received.granted.clone().unwrap_or_else(|| self.subject.scopes.clone());
         let (first, again) = (received.anew && person, received.anew && !person);
         let tokens = home.keep(tokens, held, first, again, (&received.found, &granted)).await?;
-        let alone = !self.subject.method().kind.needs_consent();
+        let alone = !self.subject.method().needs_consent();
         self.store.note_standing(owner, |standing| {
             standing.access_expires = tokens.expires;
             standing.refresh_expires = tokens.refresh_expires;

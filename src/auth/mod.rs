@@ -8,6 +8,7 @@
 //!   the ways in which an answer comes. `page`: what the browser shows at the end.
 //! - `metadata`, `registration`: what the server says about itself; a client that registers itself. `redirect_doctor`: what is to be registered.
 //! - `discover`: what is looked up after the login.
+//! - `delegation`: the same for OAuth 1.0a.
 //! - `jwt`, `ends`: what a token or a certificate says about itself.
 //! - `identity`: what a connection shows and trusts.
 //! - `references`: secrets that lie elsewhere.
@@ -20,6 +21,7 @@ pub mod browser;
 mod callback;
 pub mod check;
 pub mod consent;
+mod delegation;
 mod device;
 pub mod discover;
 mod endpoints;
@@ -70,8 +72,9 @@ pub fn connect(store: &Arc<Store>, vault: &Arc<Vault>, catalog: &Catalog, creden
 /// Revokes the tokens of a credential at the vendor (RFC 7009), then forgets them here. `false`: there is nothing to revoke, or no address.
 pub async fn revoke(store: &Arc<Store>, vault: &Arc<Vault>, catalog: &Catalog, credential: &Credential) -> Result<bool, Problem> {
     let subject = subject::Subject::load(vault, catalog, credential)?;
-    let kind = subject.method().kind;
-    if !kind.has_token() {
+    let method = subject.method();
+    // RFC 5849 has no way to revoke a token.
+    if !method.has_token() || method.delegates() {
         return Ok(false);
     }
     let Some(address) = endpoints::revoke(&subject).await? else { return Ok(false) };
@@ -91,7 +94,7 @@ pub async fn revoke(store: &Arc<Store>, vault: &Arc<Vault>, catalog: &Catalog, c
     }
     let removed = home.remove().await;
     consent::forget(store, vault, &credential.id)?;
-    if kind.needs_consent() {
+    if method.needs_consent() {
         store.note_standing(&credential.id, |standing| standing.status = Some(CredentialStatus::NeedsConsent))?;
     }
     removed.map(|()| true).map_err(|problem| home.left(&problem))
@@ -114,7 +117,7 @@ impl Replaced {
         }
         let subject = subject::Subject::load(vault, catalog, credential)?;
         let method = subject.method();
-        if method.revokes_grant || !method.kind.needs_consent() {
+        if method.revokes_grant || !method.needs_consent() {
             return Ok(None);
         }
         Ok(Some(Self { subject, refresh: Secret::new(refresh) }))

@@ -1,4 +1,4 @@
-//! Requests signed with OAuth 1.0a (RFC 5849), with a token that is known already.
+//! Requests signed with OAuth 1.0a (RFC 5849).
 
 use std::fmt::Write as _;
 
@@ -41,8 +41,21 @@ impl Once {
     }
 }
 
+/// What a client signs with: which keys, and how.
+pub struct Signer<'a> {
+    pub keys: &'a Keys,
+    pub method: OAuth1Signature,
+    pub realm: Option<&'a str>,
+}
+
 /// The value of the `Authorization` header (RFC 5849 §3.5.1).
 pub fn authorization(keys: &Keys, method: OAuth1Signature, realm: Option<&str>, request: &Outgoing<'_>, once: &Once) -> Secret {
+    with(&Signer { keys, method, realm }, request, once, &[])
+}
+
+/// The same with further parameters of the protocol: `oauth_callback`, `oauth_verifier`.
+pub fn with(signer: &Signer<'_>, request: &Outgoing<'_>, once: &Once, more: &[(&str, &str)]) -> Secret {
+    let Signer { keys, method, realm } = *signer;
     let timestamp = once.timestamp.to_string();
     let mut protocol = vec![("oauth_consumer_key", keys.consumer_key.as_str())];
     protocol.extend(keys.token.as_deref().map(|token| ("oauth_token", token)));
@@ -52,6 +65,7 @@ pub fn authorization(keys: &Keys, method: OAuth1Signature, realm: Option<&str>, 
         ("oauth_nonce", once.nonce.as_str()),
         ("oauth_version", "1.0"),
     ]);
+    protocol.extend_from_slice(more);
     let form = request.content_type.filter(|kind| is_form(kind)).map(|_| request.body);
     let signature = signature(method, keys, || base_string(request.method, request.url, &protocol, form));
     let mut header = Zeroizing::new("OAuth ".to_owned());

@@ -23,6 +23,8 @@ const LONGEST: usize = 16 << 10;
 
 /// The shortest text that is taken for a bare code. RFC 6749 §10.10 wants codes that cannot be guessed, which takes more.
 const SHORTEST: usize = 8;
+/// A verifier of OAuth 1.0a is good with its temporary token alone, and often a number that people can type.
+const SHORTEST_VERIFIER: usize = 4;
 
 /// The answer in a pasted text, and the text of that answer alone: a query, or a bare code.
 pub fn judge(expected: &Expected, pasted: &str, now: Time) -> Result<(Answer, Secret), Problem> {
@@ -32,7 +34,10 @@ pub fn judge(expected: &Expected, pasted: &str, now: Time) -> Result<(Answer, Se
         let judged = match &meaning {
             Meaning::Reply(reply) => callback::judge(expected, reply, now).map(|answer| (answer, reply.query())),
             Meaning::Code(code) => callback::judge_bare(expected, code, now).map(|answer| (answer, Secret::new(code.as_str()))),
-            Meaning::Address(host) => Err(problem!(Usage, "auth.answer.address", vendor = vendor, host = clean::line(host, 200))),
+            Meaning::Address(host) => {
+                let (code, state) = (expected.called("code"), expected.called("state"));
+                Err(problem!(Usage, "auth.answer.address", vendor = vendor, host = clean::line(host, 200), code = code, state = state))
+            }
         };
         match judged {
             Ok(answer) => return Ok(answer),
@@ -101,7 +106,8 @@ pub fn read(pasted: &str, names: &Names) -> Vec<Meaning> {
         let bare = joined(text);
         let bare = without_label(&bare);
         // A word typed by chance is no code, and a code that is not one would end the wait.
-        if bare.len() >= SHORTEST
+        let shortest = if callback::is_oauth1(names) { SHORTEST_VERIFIER } else { SHORTEST };
+        if bare.len() >= shortest
             && bare.bytes().all(|b| b.is_ascii_graphic())
             && !bare.contains(['?', '&', '<', '>', '"', '\'', '{', '}', '#'])
             && !bare.starts_with("-----")

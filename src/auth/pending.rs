@@ -28,6 +28,9 @@ pub struct Pending {
     /// The secret half of the one-time key that an answer from another machine is sealed to; see `handoff`.
     #[serde(default)]
     pub handoff: Option<String>,
+    /// The secret of the temporary credentials of OAuth 1.0a (RFC 5849 §2.1), whose token is the state.
+    #[serde(default)]
+    pub temporary: Option<String>,
 }
 
 impl Pending {
@@ -35,7 +38,7 @@ impl Pending {
     #[must_use]
     pub fn new(redirect_uri: String, verifier: Option<String>, expires: Time, asked: String) -> Self {
         let state = CsrfToken::new_random_len(32).secret().clone();
-        Self { state, verifier, redirect_uri, expires, asked, plain: false, device: None, handoff: None }
+        Self { state, verifier, redirect_uri, expires, asked, plain: false, device: None, handoff: None, temporary: None }
     }
 
     /// What is there and can be read.

@@ -131,7 +131,7 @@ impl Said {
     }
 
     /// The server's own words as a sentence.
-    fn reason(&self, host: &str) -> String {
+    pub fn reason(&self, host: &str) -> String {
         match (self.error.is_empty(), self.message.is_empty()) {
             (true, true) => t!("auth.said.nothing", host = host),
             (false, true) => t!("auth.said.error", host = host, error = self.error),

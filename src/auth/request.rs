@@ -8,6 +8,7 @@ use serde_json::Value;
 use url::Url;
 use url::form_urlencoded;
 
+use super::delegation;
 use super::endpoints;
 use super::identity;
 use super::jws::{self, Purpose};
@@ -17,6 +18,7 @@ use super::tokens::{self, Received, Shape};
 use crate::catalog::template;
 use crate::model::{AuthKind, ClientAuth, CredentialStatus, Problem, ProblemKind, Secret, Time, TokenBody};
 use crate::problem;
+use crate::vendor::client::Outgoing;
 use crate::vendor::http::{self, Trouble};
 use crate::words::clean;
 
@@ -150,6 +152,9 @@ pub async fn tokens(subject: &Subject, grant: &Grant<'_>) -> Result<Received, Fa
 
 /// Reads an answer that was kept as it came at `at`. `None`: there is no access token in it.
 pub fn read_kept(subject: &Subject, content_type: &str, body: &[u8], at: Time) -> Option<Received> {
+    if subject.method().delegates() {
+        return delegation::read(subject, body, at);
+    }
     read(subject, &opened(content_type, body).1, at)
 }
 
@@ -197,17 +202,17 @@ pub struct Answer {
     /// `POST https://…`, fit to show.
     pub request: String,
     pub status: u16,
-    content_type: String,
+    pub content_type: String,
     pub body: bytes::Bytes,
-    milliseconds: u64,
+    pub milliseconds: u64,
 }
 
 /// How the client proves itself (RFC 6749 §2.3).
 #[derive(Default)]
 struct Proof {
     form: Form,
-    /// `Authorization: Basic …`.
-    basic: Option<Secret>,
+    /// The `Authorization` header: `Basic …`, or a signature.
+    header: Option<Secret>,
 }
 
 impl Proof {
@@ -227,7 +232,8 @@ impl Proof {
                 // Both parts are form-encoded first, so that a colon in one cannot end it.
                 let encode = |text: &str| form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
                 let pair = zeroize::Zeroizing::new(format!("{}:{}", encode(id), encode(secret)));
-                proof.basic = Some(Secret::new(base64::engine::general_purpose::STANDARD.encode(pair.as_bytes())));
+                let encoded = zeroize::Zeroizing::new(base64::engine::general_purpose::STANDARD.encode(pair.as_bytes()));
+                proof.header = Some(Secret::new(format!("Basic {}", encoded.as_str())));
             }
             (ClientAuth::Post, Some(secret)) => {
                 put(&mut proof.form, "client_id", id);
@@ -262,6 +268,15 @@ pub async fn send(subject: &Subject, address: &str, mut form: Form) -> Result<An
     deliver(subject, address, &form, TokenBody::Form, &proof).await
 }
 
+/// Sends a form with the signature that `sign` makes for it in its header (RFC 5849 §3.5.1).
+pub async fn signed(subject: &Subject, address: &str, form: &Form, sign: impl FnOnce(&Outgoing<'_>) -> Secret) -> Result<Answer, Failure> {
+    let (url, body) = (http::address(address)?, encoded(form));
+    let content_type = Some("application/x-www-form-urlencoded");
+    let header = sign(&Outgoing { method: "POST", url: &url, headers: &HeaderMap::new(), body: body.as_bytes(), content_type });
+    let proof = Proof { form: Form::new(), header: Some(header) };
+    deliver(subject, address, form, TokenBody::Form, &proof).await
+}
+
 async fn deliver(subject: &Subject, address: &str, form: &Form, how: TokenBody, proof: &Proof) -> Result<Answer, Failure> {
     let url = http::address(address)?;
     // Without what a query may hold.
@@ -283,12 +298,13 @@ async fn deliver(subject: &Subject, address: &str, form: &Form, how: TokenBody, 
         headers.insert(HeaderName::from_bytes(name.as_bytes()).map_err(|_| bad())?, header);
         Ok(())
     };
-    head("accept", "application/json")?;
+    // OAuth 1.0a answers with a form (RFC 5849 §2.1), whatever its Content-Type says.
+    head("accept", if subject.method().kind == AuthKind::OAuth1 { "*/*" } else { "application/json" })?;
     if !kind.is_empty() {
         head("content-type", kind)?;
     }
-    if let Some(basic) = &proof.basic {
-        head("authorization", Secret::new(format!("Basic {}", basic.expose())).expose())?;
+    if let Some(value) = &proof.header {
+        head("authorization", value.expose())?;
     }
     for (name, value) in &subject.method().token_headers {
         let value = template::render(value, &subject.context)?;

@@ -32,6 +32,9 @@ pub struct Tokens {
     /// When a person consented, or the first token was obtained.
     #[serde(default)]
     pub since: Option<Time>,
+    /// What signs with the token, in OAuth 1.0a (RFC 5849 §2.3).
+    #[serde(default)]
+    pub token_secret: Option<String>,
 }
 
 impl Drop for Tokens {
@@ -39,6 +42,7 @@ impl Drop for Tokens {
         zeroize::Zeroize::zeroize(&mut self.access);
         zeroize::Zeroize::zeroize(&mut self.refresh);
         zeroize::Zeroize::zeroize(&mut self.id_token);
+        zeroize::Zeroize::zeroize(&mut self.token_secret);
     }
 }
 
@@ -88,6 +92,8 @@ pub struct Received {
     pub assumed: Vec<String>,
     /// Values to keep under `found`.
     pub found: IndexMap<String, String>,
+    /// Of OAuth 1.0a.
+    pub token_secret: Option<String>,
 }
 
 /// How a response holds what.
@@ -143,6 +149,7 @@ pub fn read(body: &Value, shape: &Shape<'_>, now: Time) -> Option<Received> {
         id_token,
         assumed,
         found,
+        token_secret: None,
     })
 }
 
@@ -359,6 +366,7 @@ mod tests {
             generation: 1,
             id_token: None,
             since: None,
+            token_secret: None,
         }
     }
 

@@ -12,8 +12,8 @@ use crate::problem;
 use crate::words::clean;
 
 /// The settings that replace an address.
-pub const SETTINGS: [&str; 9] =
-    ["base_url", "authorize_url", "token_url", "refresh_url", "revoke_url", "device_url", "par_url", "register_url", "metadata_url"];
+pub const SETTINGS: [&str; 10] =
+    ["base_url", "authorize_url", "token_url", "refresh_url", "revoke_url", "device_url", "par_url", "register_url", "metadata_url", "request_url"];
 
 /// Where requests for records go, without a slash at the end. `None` when the connector has none (a file, absolute paths).
 pub fn base_url(connector: &Connector, context: &Context) -> Result<Option<String>, Problem> {
@@ -59,6 +59,15 @@ pub fn device_url(method: &AuthMethod, context: &Context) -> Result<Option<Strin
 /// Where an authorization request is pushed (RFC 9126).
 pub fn par_url(method: &AuthMethod, context: &Context) -> Result<Option<String>, Problem> {
     checked("par_url", if replaced(context) { &[] } else { &method.par_url }, context)
+}
+
+/// Where temporary credentials of OAuth 1.0a are asked for (RFC 5849 §2.1).
+pub fn request_url(method: &AuthMethod, context: &Context) -> Result<String, Problem> {
+    let own: &[String] = match &method.oauth1 {
+        Some(plain) if !replaced(context) => &plain.request_url,
+        _ => &[],
+    };
+    required("request_url", own, context)
 }
 
 /// Where a client registers itself (RFC 7591).

@@ -24,7 +24,7 @@ pub enum AuthKind {
     Password,
     /// Requests of the vendor's own shape, one after another, end with a token: `step`.
     Login,
-    /// Requests signed with OAuth 1.0a (RFC 5849): token-based authentication with a token that is known already.
+    /// Requests signed with OAuth 1.0a (RFC 5849), with a token that is known already, or that a person's consent brings (`oauth1.request_url`).
     #[serde(rename = "oauth1")]
     OAuth1,
     /// Requests signed with AWS Signature Version 4.
@@ -38,20 +38,6 @@ pub enum AuthKind {
     Mtls,
     /// No credential: a local file, an open endpoint.
     None,
-}
-
-impl AuthKind {
-    /// Whether there is a token that intertie obtains, keeps and replaces.
-    #[must_use]
-    pub fn has_token(self) -> bool {
-        matches!(self, Self::OAuth2Code | Self::Device | Self::ClientCredentials | Self::JwtBearer | Self::Password | Self::Login)
-    }
-
-    /// Whether a person has to consent at the vendor before there is a token.
-    #[must_use]
-    pub fn needs_consent(self) -> bool {
-        matches!(self, Self::OAuth2Code | Self::Device)
-    }
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -149,6 +135,33 @@ pub struct AuthMethod {
     pub username: Option<String>,
     #[serde(default)]
     pub password: Option<String>,
+}
+
+impl AuthMethod {
+    /// Whether there is a token that intertie obtains and keeps.
+    #[must_use]
+    pub fn has_token(&self) -> bool {
+        let without_person = matches!(self.kind, AuthKind::ClientCredentials | AuthKind::JwtBearer | AuthKind::Password | AuthKind::Login);
+        without_person || self.needs_consent()
+    }
+
+    /// Whether a person has to consent at the vendor before there is a token.
+    #[must_use]
+    pub fn needs_consent(&self) -> bool {
+        matches!(self.kind, AuthKind::OAuth2Code | AuthKind::Device) || self.delegates()
+    }
+
+    /// Whether the answer to a consent is redirected to an address of ours.
+    #[must_use]
+    pub fn redirects(&self) -> bool {
+        self.kind == AuthKind::OAuth2Code || self.delegates()
+    }
+
+    /// Whether a token of OAuth 1.0a comes from a person's consent (RFC 5849 §2).
+    #[must_use]
+    pub fn delegates(&self) -> bool {
+        self.kind == AuthKind::OAuth1 && self.oauth1.as_ref().is_some_and(|plain| !plain.request_url.is_empty())
+    }
 }
 
 /// What the vendor accepts as redirect URI.
@@ -334,7 +347,7 @@ pub enum Choose {
     Match,
 }
 
-/// OAuth 1.0a (RFC 5849): inputs `consumer_key`, `consumer_secret`, `token`, `token_secret`.
+/// OAuth 1.0a (RFC 5849): inputs `consumer_key`, `consumer_secret`, and, without `request_url`, `token`, `token_secret`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct OAuth1 {
@@ -343,6 +356,10 @@ pub struct OAuth1 {
     /// The `realm` of the header (RFC 5849 §3.5.1), a template.
     #[serde(default)]
     pub realm: Option<String>,
+    /// Where temporary credentials are asked for (RFC 5849 §2.1): then the token comes from a person's consent, with the method's
+    /// `authorize_url` (§2.2) and `token_url` (§2.3).
+    #[serde(default, deserialize_with = "one_or_many")]
+    pub request_url: Vec<String>,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -9,7 +9,7 @@ use super::{Result, Workspace};
 use crate::auth::home::{self, Home};
 use crate::auth::redirect_doctor::{self, Mismatch};
 use crate::auth::{browser, consent, registration, subject};
-use crate::model::{AuthKind, Connector, CredentialDraft, Loopback, Problem, Sink, Time};
+use crate::model::{Connector, CredentialDraft, Loopback, Problem, Sink, Time};
 use crate::store::credentials::KeptDraft;
 use crate::words::clean;
 
@@ -92,8 +92,11 @@ impl Consent {
 /// The redirect URI to register at the vendor for this draft, where its method sends a person to a browser.
 #[must_use]
 pub fn redirect_uri(connector: &Connector, draft: &CredentialDraft) -> Option<RedirectUri> {
-    let method = connector.auth.get(&draft.method).filter(|method| method.kind == AuthKind::OAuth2Code)?;
+    let method = connector.auth.get(&draft.method).filter(|method| method.redirects())?;
     let setting = draft.settings.get(subject::REDIRECT_URI).map(String::as_str).filter(|uri| !uri.is_empty());
+    if setting.is_none() && consent::out_of_band(method) {
+        return None;
+    }
     let vendor = clean::line(&connector.name, 80);
     Some(RedirectUri {
         uri: consent::registered(&method.redirect, setting),
@@ -125,7 +128,7 @@ pub fn redirect_mismatch(vendor: &str, sent: &str, text: &str) -> Option<Mismatc
 /// Whether this draft's method needs a person's consent before it can be tested: it does until consent was given.
 pub fn needs_consent(ws: &Workspace, draft: &CredentialDraft) -> Result<bool> {
     let connector = ws.catalog().get(&draft.connector)?;
-    if !method_of(&connector, &draft.method)?.kind.needs_consent() || consent::given(ws.vault(), &draft.id)? {
+    if !method_of(&connector, &draft.method)?.needs_consent() || consent::given(ws.vault(), &draft.id)? {
         return Ok(false);
     }
     // Another host may have been consented to, and share its tokens.

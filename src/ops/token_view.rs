@@ -74,7 +74,7 @@ pub fn view(ws: &Workspace, credential: &str) -> Result<Vec<TokenView>> {
             id.findings.retain(|problem| problem.code.as_deref() != Some("exp"));
             views.push(id);
         }
-    } else if !subject.method().kind.has_token() {
+    } else if !subject.method().has_token() {
         expected.issuer = None;
         let inputs = subject.connector.inputs_for(&subject.method_key);
         for one in inputs.iter().filter(|one| one.secret) {

@@ -7,7 +7,7 @@ use super::{Check, Names, Place, fault, short, twice};
 use crate::model::{AuthKind, AuthMethod, Choose, ClientAuth, Discover, Format, Input, Jwt, Placement, Scopes, Step};
 
 /// Requests that can have extra parameters.
-const REQUESTS: [&str; 4] = ["authorize", "token", "refresh", "device"];
+const REQUESTS: [&str; 5] = ["authorize", "token", "refresh", "device", "request"];
 
 /// What a method keeps under `found`.
 pub(super) fn found(method: &AuthMethod) -> Vec<String> {
@@ -73,10 +73,22 @@ impl<'c> Check<'c> {
         let elsewhere = !method.metadata_url.is_empty() || method.issuer.is_some() || m.has("metadata_url") || m.has("issuer");
         let redeems =
             matches!(method.kind, AuthKind::OAuth2Code | AuthKind::Device | AuthKind::ClientCredentials | AuthKind::JwtBearer | AuthKind::Password);
+        // OAuth 1.0a has no document that addresses could come from.
+        let elsewhere = elsewhere && method.kind != AuthKind::OAuth1;
+        // One address of the three makes it a consent (RFC 5849 §2).
+        let oauth1 = method.kind == AuthKind::OAuth1;
+        let request_url = method.oauth1.as_ref().map(|plain| &plain.request_url[..]).unwrap_or_default();
+        let delegates = oauth1 && !(request_url.is_empty() && method.authorize_url.is_empty() && method.token_url.is_empty());
+        if delegates && request_url.is_empty() {
+            report!(self, m.at(&[]), "catalog.fault.no_address", key = "oauth1.request_url", method = short(m.name));
+        }
+        for one in request_url {
+            self.address(&m.at(&[Key("oauth1"), Key("request_url")]), one, &m.names);
+        }
         for (key, list, needed) in [
             ("metadata_url", &method.metadata_url, false),
-            ("authorize_url", &method.authorize_url, method.kind == AuthKind::OAuth2Code),
-            ("token_url", &method.token_url, redeems),
+            ("authorize_url", &method.authorize_url, method.kind == AuthKind::OAuth2Code || delegates),
+            ("token_url", &method.token_url, redeems || delegates),
             ("refresh_url", &method.refresh_url, false),
             ("revoke_url", &method.revoke_url, false),
             ("device_url", &method.device_url, method.kind == AuthKind::Device),
@@ -93,7 +105,7 @@ impl<'c> Check<'c> {
         if let Some(issuer) = &method.issuer {
             self.address(&m.at(&[Key("issuer")]), issuer, &m.names);
         }
-        if method.revokes_grant && !method.kind.needs_consent() {
+        if method.revokes_grant && !method.needs_consent() {
             report!(self, m.at(&[Key("revokes_grant")]), "catalog.fault.revokes_grant", method = short(m.name));
         }
         let redirect = &method.redirect;
@@ -331,6 +343,7 @@ impl<'c> Check<'c> {
         let inputs: &[&str] = match kind {
             AuthKind::OAuth2Code | AuthKind::Device | AuthKind::ClientCredentials => &["client_id"],
             AuthKind::Password => &["username"],
+            AuthKind::OAuth1 if method.delegates() => &["consumer_key"],
             AuthKind::OAuth1 => &["consumer_key", "token"],
             AuthKind::AwsSigv4 => &["access_key_id"],
             AuthKind::Mtls => &["certificate"],
@@ -343,12 +356,13 @@ impl<'c> Check<'c> {
         }
         let mut secrets: Vec<&str> = match kind {
             AuthKind::Password => vec!["password"],
+            AuthKind::OAuth1 if method.delegates() => vec!["consumer_secret"],
             AuthKind::OAuth1 => vec!["consumer_secret", "token_secret"],
             AuthKind::AwsSigv4 => vec!["secret_access_key"],
             AuthKind::Mtls => vec!["private_key"],
             _ => vec![],
         };
-        let proves = kind.has_token() && kind != AuthKind::Login;
+        let proves = method.has_token() && !matches!(kind, AuthKind::Login | AuthKind::OAuth1);
         match method.client_auth {
             ClientAuth::Post | ClientAuth::Basic => {
                 let needed = match kind {

@@ -38,6 +38,7 @@ fn what_each_kind_needs() {
     let key = || vec![input("client_id"), secret("private_key")];
     let jwt = "jwt = { alg = \"RS256\", claims = { iss = \"{{ input.client_id }}\", sub = \"{{ key_fingerprint }}\" } }";
     let sigv4 = "sigv4 = { service = \"iam\", region = \"us-east-1\" }";
+    let legs = "oauth1 = { request_url = \"https://a.example/r\" }";
     let login = "step = [{ url = \"/login\", json = { user = \"{{ input.user }}\" }, save = { ticket = \"a.b\" } },\n\
                  { url = \"/token\", form = { ticket = \"{{ step.ticket }}\" }, save = { access = \"header:X-Token\" } }]";
     // kind, tables, inputs, the fault's words; none when all is well
@@ -99,6 +100,11 @@ fn what_each_kind_needs() {
         ),
         ("oauth1", String::new(), vec![input("consumer_key"), secret("consumer_secret"), input("token"), secret("token_secret")], ""),
         ("oauth1", String::new(), vec![input("consumer_key"), secret("consumer_secret"), input("token")], "token_secret"),
+        ("oauth1", format!("{authorize}\n{token}\n{legs}"), vec![input("consumer_key"), secret("consumer_secret")], ""),
+        ("oauth1", format!("{authorize}\n{legs}"), vec![input("consumer_key"), secret("consumer_secret")], "token_url"),
+        ("oauth1", format!("{token}\n{issuer}\n{legs}"), vec![input("consumer_key"), secret("consumer_secret")], "authorize_url"),
+        ("oauth1", format!("{authorize}\n{token}"), vec![input("consumer_key"), secret("consumer_secret")], "oauth1.request_url"),
+        ("oauth1", format!("{authorize}\n{token}\n{legs}"), vec![input("consumer_key")], "consumer_secret"),
         ("aws_sigv4", sigv4.into(), vec![input("access_key_id"), secret("secret_access_key")], ""),
         ("aws_sigv4", String::new(), vec![input("access_key_id"), secret("secret_access_key")], "“sigv4”"),
         ("aws_sigv4", sigv4.into(), vec![input("access_key_id")], "secret_access_key"),

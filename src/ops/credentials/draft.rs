@@ -212,8 +212,7 @@ fn drop_secret(ws: &Workspace, id: &str, key: &str) -> Result<()> {
 
 /// Notes that a secret of a draft is another one now; what was obtained or tested with the old one is forgotten.
 fn note_secret(ws: &Workspace, connector: &Connector, draft: &CredentialDraft, change: impl FnOnce(&mut CredentialDraft)) -> Result<CredentialDraft> {
-    let kind = connector.auth.get(&draft.method).map(|method| method.kind);
-    if kind.is_some_and(|kind| kind.has_token() && !kind.needs_consent()) {
+    if connector.auth.get(&draft.method).is_some_and(|method| method.has_token() && !method.needs_consent()) {
         // A token of the old secret would hide that the new one is wrong.
         consent::forget(ws.store()?, ws.vault(), &draft.id)?;
     }
@@ -273,7 +272,7 @@ pub fn draft_check(ws: &Workspace, draft: &CredentialDraft) -> Result<Vec<Findin
             None if key == home::TOKENS_IN => {
                 if let Err(problem) = home::place(value) {
                     error(place(), problem);
-                } else if !method.kind.has_token() {
+                } else if !method.has_token() {
                     error(place(), problem!(Usage, "tokens_in.no_tokens", method = clean::line(&method.name, 80)));
                 }
             }

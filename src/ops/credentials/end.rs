@@ -49,7 +49,7 @@ pub fn delete(ws: &Workspace, name: &str) -> Result<()> {
 pub fn revocable(ws: &Workspace, name: &str) -> Result<bool> {
     let credential = get(ws, name)?;
     let Ok(connector) = ws.catalog().get(&credential.connector) else { return Ok(false) };
-    let Some(method) = connector.auth.get(&credential.method).filter(|method| method.kind.has_token()) else { return Ok(false) };
+    let Some(method) = connector.auth.get(&credential.method).filter(|method| method.has_token() && !method.delegates()) else { return Ok(false) };
     let set = |key: &str| credential.settings.get(key).is_some_and(|value| !value.trim().is_empty());
     let moved = set("token_url") || set("authorize_url");
     let told = !method.revoke_url.is_empty() || !method.metadata_url.is_empty() || method.issuer.is_some();

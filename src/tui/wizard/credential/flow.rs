@@ -615,6 +615,7 @@ impl Flow {
                     "refresh_url" => crate::t!("wizard.credential.address.refresh_url"),
                     "revoke_url" => crate::t!("wizard.credential.address.revoke_url"),
                     "device_url" => crate::t!("wizard.credential.address.device_url"),
+                    "request_url" => crate::t!("wizard.credential.address.request_url"),
                     _ => crate::t!("wizard.credential.address.redirect_uri"),
                 };
                 let mut help = self.input(key).map_or_else(String::new, |input| format!("{} ", text::clean(&input.help)));

@@ -6,7 +6,7 @@ use crate::tui::ui::labels;
 use crate::tui::ui::text;
 
 /// Settings that replace an address of the definition. They are asked for only when somebody wants to.
-pub const ADDRESSES: [&str; 6] = ["base_url", "authorize_url", "token_url", "refresh_url", "revoke_url", "device_url"];
+pub const ADDRESSES: [&str; 7] = ["base_url", "authorize_url", "token_url", "refresh_url", "revoke_url", "device_url", "request_url"];
 /// The redirect URI, where the vendor accepts only another one.
 pub const REDIRECT_URI: &str = "redirect_uri";
 
@@ -66,12 +66,11 @@ pub fn steps(connector: &Connector, draft: &CredentialDraft) -> Vec<Step> {
     steps.extend(
         asked.iter().filter(|input| !(input.optional && ADDRESSES.contains(&input.key.as_str()))).map(|input| Step::Input(input.key.clone())),
     );
-    let kind = method(connector, draft).map(|method| method.kind);
     if method(connector, draft).is_some_and(|method| !method.scopes.catalog.is_empty() || !method.scopes.default.is_empty()) {
         steps.push(Step::Scopes);
     }
     steps.push(Step::Name);
-    if kind.is_some_and(AuthKind::needs_consent) {
+    if method(connector, draft).is_some_and(AuthMethod::needs_consent) {
         steps.push(Step::Consent);
     }
     steps.push(Step::Test);
@@ -93,12 +92,15 @@ pub fn addresses(connector: &Connector, draft: &CredentialDraft) -> Vec<(&'stati
         }
     };
     push(ADDRESSES[0], method.kind != AuthKind::None, &connector.request.base_url);
-    push(ADDRESSES[1], code, &method.authorize_url);
-    push(ADDRESSES[2], oauth, &method.token_url);
+    if let Some(plain) = method.oauth1.as_ref().filter(|_| method.delegates()) {
+        push(ADDRESSES[6], true, &plain.request_url);
+    }
+    push(ADDRESSES[1], method.redirects(), &method.authorize_url);
+    push(ADDRESSES[2], oauth || method.delegates(), &method.token_url);
     push(ADDRESSES[3], code || method.kind == AuthKind::Device, if method.refresh_url.is_empty() { &method.token_url } else { &method.refresh_url });
     push(ADDRESSES[4], oauth, &method.revoke_url);
     push(ADDRESSES[5], method.kind == AuthKind::Device || !method.device_url.is_empty(), &method.device_url);
-    push(REDIRECT_URI, code, &[]);
+    push(REDIRECT_URI, method.redirects(), &[]);
     found
 }
 

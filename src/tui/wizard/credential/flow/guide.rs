@@ -27,7 +27,7 @@ impl Flow {
             rows.push(Row::whole(if kept { Tone::Dim } else { Tone::Plain }, format!("{mark} {}", text::clean(&input.label))).indent(2));
         }
         let method = self.method();
-        if let Some(method) = method.filter(|method| method.kind.needs_consent()) {
+        if let Some(method) = method.filter(|method| method.needs_consent()) {
             let who = if method.kind == AuthKind::Device {
                 crate::t!("wizard.credential.prepare.device")
             } else {
