@@ -218,7 +218,7 @@ impl Authorizer for Signing {
     fn refused(&self) -> BoxFuture<'_, Result<bool, Problem>> {
         async {
             match &self.keeper {
-                Some(keeper) => keeper.replaced().await.map_err(|failure| failure.problem),
+                Some(keeper) => keeper.refused().await.map_err(|failure| failure.problem),
                 None => Ok(false),
             }
         }

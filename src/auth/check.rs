@@ -128,7 +128,8 @@ async fn ask(link: &Link, check: &Check, sink: &Sink) -> Result<Tested, Problem>
     if let (Ok(Answer { status: 401, .. }), Some(keeper)) = (&sent, &link.keeper) {
         // The token may have been revoked early; a fresh one decides.
         match keeper.refused().await {
-            Ok(_) => sent = send().await,
+            Ok(true) => sent = send().await,
+            Ok(false) => {}
             Err(failure) if failure.passes() && failure.request.is_some() => {}
             // Nobody at the vendor was asked: it is the place where the tokens are kept.
             Err(failure) => return Ok(failed(failure)),

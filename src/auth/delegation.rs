@@ -34,13 +34,13 @@ pub fn client(subject: &Subject) -> Result<Client, Problem> {
     Ok(Client { keys: Keys { consumer_key, consumer_secret, token: None, token_secret: None }, method: plain.signature, realm })
 }
 
-/// The three addresses of the flow.
+/// Where the flow begins.
 pub struct Places {
     pub request: String,
     pub authorize: Url,
 }
 
-/// Where it begins. That the token address is missing is told before a person has consented.
+/// The addresses of the first two requests. That the token address is missing is told before a person has consented.
 pub fn places(subject: &Subject) -> Result<Places, Problem> {
     let (method, context) = (subject.method(), &subject.context);
     addresses::token_url(method, context)?;
@@ -62,15 +62,8 @@ pub async fn temporary(subject: &Subject, address: &str, callback: &str) -> Resu
     if !well(&answer) {
         let reason = said(&answer, &subject.hide());
         let callback = clean::line(callback, 200);
-        let problem = problem!(
-            Failed,
-            "oauth1.request.refused",
-            vendor = vendor,
-            host = host,
-            status = answer.status,
-            reason = reason.reason(&host),
-            callback = callback
-        );
+        let problem =
+            problem!(Failed, "oauth1.request.refused", vendor = vendor, status = answer.status, reason = reason.reason(&host), callback = callback);
         return Err(if reason.error.is_empty() { problem } else { problem.with_code(reason.error) });
     }
     let body = opened(&answer.body);
@@ -79,7 +72,7 @@ pub async fn temporary(subject: &Subject, address: &str, callback: &str) -> Resu
     let (Some(token), Some(secret)) = (token, text("oauth_token_secret")) else {
         return Err(problem!(Failed, "oauth1.request.unreadable", vendor = vendor, host = host));
     };
-    // Without it the server speaks OAuth 1.0, where somebody else's consent can be slipped in (§4.1 of its security advisory 2009.1).
+    // Without it the server speaks OAuth 1.0, where somebody else's consent can be slipped in (the OAuth security advisory 2009.1).
     if text("oauth_callback_confirmed").is_none_or(|confirmed| !confirmed.trim().eq_ignore_ascii_case("true")) {
         return Err(problem!(Failed, "oauth1.request.unconfirmed", vendor = vendor, host = host));
     }

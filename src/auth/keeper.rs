@@ -189,7 +189,7 @@ impl Keeper {
     }
 
     /// After a refusal of a token that nothing but consent replaces: whether consent has brought another one meanwhile.
-    pub async fn replaced(&self) -> Result<bool, Failure> {
+    async fn replaced(&self) -> Result<bool, Failure> {
         let mut held = self.held.lock().await;
         let lock = Lock::take(&self.store, &self.subject.id, &self.subject.vendor()).await?;
         let used = self.used.load(Ordering::Acquire);
@@ -204,6 +204,10 @@ impl Keeper {
 
     /// After a 401: whether there are now other tokens than those that were refused.
     pub async fn refused(self: &Arc<Self>) -> Result<bool, Failure> {
+        // Where nothing but consent replaces a token, what the vendor says of it is told.
+        if self.subject.method().delegates() {
+            return self.replaced().await;
+        }
         let mut held = self.held.lock().await;
         let used = self.used.load(Ordering::Acquire);
         *held = Some(self.renew(used).await?);

@@ -5,7 +5,7 @@
 //! - `grants`, `steps`: tokens without a person, by kind of method. `jws`, `keys`: what is signed for them, and with what.
 //! - `tokens`, `home`, `keeper`, `journal`: tokens in the vault, or in a store that several hosts share; one refresh at a time.
 //! - `consent`, `authorization`, `redirect`, `pending`: the authorization code flow. `listener`, `callback`, `paste`, `device`, `handoff`, `away`:
-//!   the ways in which an answer comes. `page`: what the browser shows at the end.
+//!   the ways in which an answer comes. `page`: what the browser shows at the end. `delegation`: the same flow for OAuth 1.0a.
 //! - `metadata`, `registration`: what the server says about itself; a client that registers itself. `redirect_doctor`: what is to be registered.
 //! - `discover`: what is looked up after the login.
 //! - `delegation`: the same for OAuth 1.0a.
