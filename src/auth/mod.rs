@@ -8,7 +8,6 @@
 //!   the ways in which an answer comes. `page`: what the browser shows at the end. `delegation`: the same flow for OAuth 1.0a.
 //! - `metadata`, `registration`: what the server says about itself; a client that registers itself. `redirect_doctor`: what is to be registered.
 //! - `discover`: what is looked up after the login.
-//! - `delegation`: the same for OAuth 1.0a.
 //! - `jwt`, `ends`: what a token or a certificate says about itself.
 //! - `identity`: what a connection shows and trusts.
 //! - `references`: secrets that lie elsewhere.

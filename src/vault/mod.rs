@@ -7,7 +7,7 @@
 //! - `data-key.passphrase.age`: the same, wrapped with a passphrase; age keeps that apart from all other recipients. In vaults of the first
 //!   form it is `data-key.age`.
 //! - `data-key.systemd`: the same, encrypted by `systemd-creds` with the key of this host.
-//! - `recipients.json`: who can open the vault ([`recipients`]). Vaults of the first form have none until something is changed.
+//! - `recipients.json`: who can open the vault (see `recipients`). Vaults of the first form have none until something is changed.
 //! - `key.txt`: the age identity, where there is a key file. Whoever has it and `data-key.age` has the secrets.
 //! - `entries/OWNER.json`: the sealed secrets of one owner. Which fields there are can be read without the key; their values cannot.
 //! - `lock`: taken while anything is written, so that several processes can use one vault.
