@@ -16,7 +16,7 @@ use super::{identity, sigv4};
 use crate::catalog::template;
 use crate::model::{AuthKind, Placement, Problem, Secret, Time};
 use crate::problem;
-use crate::vendor::client::{Attached, Authorizer, Outgoing};
+use crate::vendor::client::{Attached, Authorizer, Login, Outgoing};
 use crate::vendor::http::Identity;
 use crate::words::clean;
 
@@ -100,6 +100,15 @@ impl Authorizer for OAuth {
 
     fn refused(&self) -> BoxFuture<'_, Result<bool, Problem>> {
         async { self.keeper.refused().await.map_err(|failure| failure.problem) }.boxed()
+    }
+
+    fn login(&self) -> BoxFuture<'_, Result<Option<Login>, Problem>> {
+        async {
+            let tokens = self.keeper.current().await.map_err(|failure| failure.problem)?;
+            let user = user(&self.keeper.subject)?;
+            Ok(Some(Login::Token { user, secret: Secret::new(tokens.access.as_str()) }))
+        }
+        .boxed()
     }
 
     fn identity(&self) -> Option<Arc<Identity>> {
@@ -292,13 +301,18 @@ fn place(at: &Placement, value: &str) -> Attached {
     attached
 }
 
+/// The user name, as the definition makes it of the inputs.
+fn user(subject: &Subject) -> Result<String, Problem> {
+    match &subject.method().username {
+        Some(template) => template::render(template, &subject.context),
+        None => Ok(subject.required("username")?.to_owned()),
+    }
+}
+
 /// User name and password, as the definition makes them of the inputs.
 fn account(subject: &Subject) -> Result<(String, Secret), Problem> {
     let method = subject.method();
-    let user = match &method.username {
-        Some(template) => template::render(template, &subject.context)?,
-        None => subject.required("username")?.to_owned(),
-    };
+    let user = user(subject)?;
     let password = match &method.password {
         Some(template) => Secret::new(template::render(template, &subject.context)?),
         None => Secret::new(subject.input("password").unwrap_or_default()),

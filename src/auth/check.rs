@@ -14,6 +14,7 @@ use crate::store::Store;
 use crate::vault::Vault;
 use crate::vendor::client::{Answer, Body, Call, Client};
 use crate::vendor::ldap::Search;
+use crate::vendor::mail::Mailbox;
 use crate::vendor::{http, rules};
 use crate::words::clean;
 use crate::{problem, t};
@@ -79,6 +80,7 @@ pub async fn run(link: &Link, sink: &Sink) -> Result<Tested, Problem> {
     let check = subject.connector.checks.iter().find(|check| check.auth.is_empty() || check.auth.contains(&subject.method_key));
     match check {
         Some(check) if link.client.directory()?.is_some() => search(link, check, sink).await,
+        Some(check) if link.client.mailbox()?.is_some() => look(link, check, sink).await,
         Some(check) => ask(link, check, sink).await,
         None => without_request(link),
     }
@@ -90,19 +92,36 @@ async fn search(link: &Link, check: &Check, sink: &Sink) -> Result<Tested, Probl
     report(sink, t!("auth.check.asking", vendor = subject.vendor()));
     let base = template::render(&check.path, &subject.context)?;
     let search = Search::probe(&link.client, &base, &template::pairs(&check.query, &subject.context)?)?;
-    let (request, started) = (search.shown(), Instant::now());
+    let request = search.shown();
+    spoken(link, request, sink, async { search.tried().await.map(|()| check.proves.clone()) }).await
+}
+
+/// The check of a mailbox: a look into a folder, and the sending server's word.
+async fn look(link: &Link, check: &Check, sink: &Sink) -> Result<Tested, Problem> {
+    let subject = &link.subject;
+    report(sink, t!("auth.check.asking", vendor = subject.vendor()));
+    let folder = template::render(&check.path, &subject.context)?;
+    let mailbox = Mailbox::probe(&link.client, &folder, &template::pairs(&check.query, &subject.context)?)?;
+    spoken(link, mailbox.shown(), sink, async { mailbox.tried().await.map(|found| format!("{} {found}", check.proves)) }).await
+}
+
+/// A test in another protocol than HTTP, which says what it proves.
+async fn spoken(link: &Link, request: String, sink: &Sink, talk: impl Future<Output = Result<String, Problem>>) -> Result<Tested, Problem> {
+    let started = Instant::now();
     let tried = tokio::select! {
-        tried = search.tried() => tried,
-        () = sink.cancel.cancelled() => return Err(problem!(Failed, "auth.check.cancelled", vendor = subject.vendor())),
+        tried = talk => tried,
+        () = sink.cancel.cancelled() => return Err(problem!(Failed, "auth.check.cancelled", vendor = link.subject.vendor())),
     };
     let milliseconds = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-    let problem = tried.err().map(|problem| redacted(problem, &hidden(link)));
+    let (proves, problem) = match tried {
+        Ok(proves) => (proves, None),
+        Err(problem) => (String::new(), Some(redacted(problem, &hidden(link)))),
+    };
     let status = match &problem {
         None => CredentialStatus::Valid,
         Some(problem) if problem.kind == ProblemKind::PersonMustAct => CredentialStatus::Refused,
         Some(_) => CredentialStatus::Unknown,
     };
-    let proves = if problem.is_none() { check.proves.clone() } else { String::new() };
     let outcome = TestOutcome { ok: problem.is_none(), at: Time::now(), request, status: None, milliseconds, proves, problem };
     Ok(Tested { clock_ahead: None, granted: None, secret_end: None, outcome, status })
 }
@@ -266,7 +285,7 @@ fn without_request(link: &Link) -> Result<Tested, Problem> {
         proves: proves.to_owned(),
         problem,
     };
-    if let Some(resource) = subject.connector.resources.iter().find(|resource| resource.format == Format::File) {
+    if let Some(resource) = subject.connector.resources_for(&subject.method_key).find(|resource| resource.format == Format::File) {
         let path = crate::vendor::expand(&template::render(&resource.path, &subject.context)?);
         let shown = clean::line(&path.display().to_string(), 200);
         let opened = std::fs::File::open(&path).and_then(|file| file.metadata());

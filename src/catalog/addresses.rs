@@ -130,9 +130,9 @@ pub fn check(setting: &str, text: &str) -> Result<Url, Problem> {
     let url =
         Url::parse(text).map_err(|error| problem!(Usage, "catalog.address.unreadable", setting = setting, url = shown(text), reason = error))?;
     match url.scheme() {
-        "https" | "ldaps" => {}
+        "https" | "ldaps" | "imaps" | "smtps" => {}
         // StartTLS comes before anything else is said.
-        "ldap" => {}
+        "ldap" | "imap" | "smtp" => {}
         "http" if is_loopback(&url) => {}
         "http" => return Err(problem!(Usage, "catalog.address.plain", setting = setting, url = shown(text))),
         scheme => return Err(problem!(Usage, "catalog.address.scheme", setting = setting, url = shown(text), scheme = clean::line(scheme, 20))),

@@ -283,6 +283,8 @@ pub enum ResourceKind {
     Applications,
     Hardware,
     Software,
+    /// None of these: a person says by the mapping what they are.
+    Other,
 }
 
 /// A kind of record that a connector reads. `path`, `query`, `records` and the texts of the paging may be templates: a reader takes the
@@ -354,6 +356,9 @@ pub enum Format {
     /// An LDAP directory (RFC 4511): `path` is the base of the search, `query` may hold `filter` (RFC 4515) and `scope` (`sub`, `one`, `base`);
     /// the attributes are the fields. The base URL is `ldaps://`, or `ldap://` with StartTLS (RFC 4513 §3).
     Ldap,
+    /// A mailbox (RFC 9051): `records` says whether it is the `messages` of the folder `path`, or the `folders` whose names fit the pattern
+    /// `path`; `query` may hold `since`, a date. The base URL is `imaps://`, or `imap://` with STARTTLS.
+    Imap,
 }
 
 /// How the list goes on (facts: the vendor's documentation, named in the definition).

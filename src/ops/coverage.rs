@@ -97,10 +97,15 @@ pub fn coverage(ws: &Workspace) -> Result<Vec<Coverage>> {
 
 fn of(c: &Connector, listed: bool) -> Coverage {
     let only_files = !c.resources.is_empty() && c.resources.iter().all(|resource| resource.format == Format::File);
+    // What is read of files alone is tested by opening them.
+    let opened = |key: &str| {
+        let mut reads = c.resources_for(key).peekable();
+        reads.peek().is_some() && reads.all(|resource| resource.format == Format::File)
+    };
     let method = |(key, method): (&String, &crate::model::AuthMethod)| MethodCoverage {
         method: key.clone(),
         kind: method.kind,
-        tested: only_files || c.checks.iter().any(|check| check.auth.is_empty() || check.auth.contains(key)),
+        tested: opened(key) || c.checks.iter().any(|check| check.auth.is_empty() || check.auth.contains(key)),
         setup: method.setup.len(),
         scopes: method.scopes.catalog.len(),
     };

@@ -97,6 +97,13 @@ pub fn kinds(resource: ResourceKind) -> &'static [IntegrationKind] {
         ResourceKind::Software => &[IntegrationKind::Software],
         ResourceKind::Applications => &[IntegrationKind::Applications],
         ResourceKind::Groups => &[],
+        ResourceKind::Other => &[
+            IntegrationKind::User,
+            IntegrationKind::UserAndSaasUser,
+            IntegrationKind::Hardware,
+            IntegrationKind::Software,
+            IntegrationKind::Applications,
+        ],
     }
 }
 

@@ -15,6 +15,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
+use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use reqwest::header::HeaderMap;
 use url::Url;
@@ -44,9 +45,35 @@ pub trait Authorizer: Send + Sync {
         None
     }
 
+    /// Who signs in to a mailbox. Asked anew for every connection; a token is refreshed beforehand when it is about to end.
+    fn login(&self) -> BoxFuture<'_, Result<Option<Login>, Problem>> {
+        let login = self.account().map(|(user, secret)| Login::Password { user: user.to_owned(), secret: secret.clone() });
+        std::future::ready(Ok(login)).boxed()
+    }
+
     /// What the connection itself shows and trusts, where that is more than usual.
     fn identity(&self) -> Option<Arc<Identity>> {
         None
+    }
+}
+
+/// Who signs in to a mailbox, and what with (SASL, RFC 4422). Never logged.
+pub enum Login {
+    Password {
+        user: String,
+        secret: Secret,
+    },
+    /// An access token of OAuth 2.0 (RFC 7628).
+    Token {
+        user: String,
+        secret: Secret,
+    },
+}
+
+impl Login {
+    #[must_use]
+    pub fn is_token(&self) -> bool {
+        matches!(self, Self::Token { .. })
     }
 }
 
@@ -247,6 +274,28 @@ impl Client {
         let Inner { connector, context, .. } = &*self.inner;
         let base = addresses::base_url(connector, context)?;
         Ok(base.and_then(|base| Url::parse(&base).ok()).filter(|url| matches!(url.scheme(), "ldap" | "ldaps")))
+    }
+
+    /// The address of a mail server, where the connector is a mailbox.
+    pub fn mailbox(&self) -> Result<Option<Url>, Problem> {
+        let Inner { connector, context, .. } = &*self.inner;
+        let base = addresses::base_url(connector, context)?;
+        Ok(base.and_then(|base| Url::parse(&base).ok()).filter(|url| matches!(url.scheme(), "imap" | "imaps" | "smtp" | "smtps")))
+    }
+
+    pub(super) async fn login(&self) -> Result<Option<Login>, Problem> {
+        match &self.inner.authorizer {
+            Some(authorizer) => authorizer.login().await,
+            None => Ok(None),
+        }
+    }
+
+    /// A mailbox refused the login: whether another one is there now.
+    pub(super) async fn login_refused(&self) -> Result<bool, Problem> {
+        match &self.inner.authorizer {
+            Some(authorizer) => authorizer.refused().await,
+            None => Ok(false),
+        }
     }
 
     pub(super) fn account(&self) -> Option<(String, Secret)> {

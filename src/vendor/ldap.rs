@@ -11,7 +11,6 @@ use base64::Engine as _;
 use jiff::civil;
 use ldap3::adapters::{Adapter, EntriesOnly, PagedResults};
 use ldap3::{Ldap, LdapConnAsync, LdapConnSettings, LdapError, Scope, SearchEntry};
-use rustls_platform_verifier::Verifier;
 use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
 use url::Url;
@@ -166,7 +165,7 @@ impl Search {
             .set_conn_timeout(CONNECT)
             // A password never travels in the clear, but on this host.
             .set_starttls(self.url.scheme() == "ldap" && !is_local(&self.url))
-            .set_config(self.trust()?);
+            .set_config(super::tls::trust(self.identity.as_deref())?);
         let opened = LdapConnAsync::from_url_with_settings(settings, &self.url).await;
         let (connection, mut ldap) = opened.map_err(|error| self.trouble(&error))?;
         ldap3::drive!(connection);
@@ -197,16 +196,6 @@ impl Search {
         self.base = named.ok_or_else(|| problem!(Usage, "ldap.no_base", vendor = self.vendor))?;
         self.naming_context = false;
         Ok(())
-    }
-
-    /// The host's authorities, and those that the credential names.
-    fn trust(&self) -> Result<Arc<rustls::ClientConfig>, Problem> {
-        let bad = |reason: &dyn std::fmt::Display| problem!(Failed, "vendor.no_client", reason = clean::line(&reason.to_string(), 300));
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let own = self.identity.as_ref().map(|identity| identity.authorities().to_vec()).unwrap_or_default();
-        let verifier = Verifier::new_with_extra_roots(own, Arc::clone(&provider)).map_err(|error| bad(&error))?;
-        let builder = rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().map_err(|error| bad(&error))?;
-        Ok(Arc::new(builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier)).with_no_client_auth()))
     }
 
     fn record(&self, mut entry: SearchEntry) -> Map<String, Value> {
@@ -285,7 +274,7 @@ fn directory_code(text: &str) -> Option<&'static str> {
 }
 
 /// This host. A URL of a scheme that the web does not know keeps its host as text.
-fn is_local(url: &Url) -> bool {
+pub(super) fn is_local(url: &Url) -> bool {
     let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
     host.eq_ignore_ascii_case("localhost") || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }

@@ -16,6 +16,7 @@ use super::client::{self, Answer, Ask, Body, Client, rendered};
 use super::files;
 use super::http;
 use super::ldap::Search;
+use super::mail::Mailbox;
 use super::paging::{self, Facts, Fault, Pager, Params, Seen, Turn};
 use crate::catalog::{self, template, template::Context};
 use crate::mapping::path::{Path, Step};
@@ -135,6 +136,11 @@ fn start(reader: Reader) -> State {
             tokio::spawn(async move { search.read(&projection, &cancel, &send).await });
             vendor
         }
+        Reader::Mailbox(post) => {
+            let Post { mailbox, projection, cancel, vendor } = *post;
+            tokio::spawn(async move { mailbox.read(&projection, &cancel, &send).await });
+            vendor
+        }
     };
     State::Open(pages, vendor)
 }
@@ -179,11 +185,12 @@ pub async fn sample(
             });
             records = read.await.map_err(|_| problem!(Failed, "vendor.stopped", vendor = vendor))??;
         }
-        directory @ Reader::Directory(_) => {
-            let mut source = Source { state: start(directory), _stop: stop };
+        other @ (Reader::Directory(_) | Reader::Mailbox(_)) => {
+            let mut source = Source { state: start(other), _stop: stop };
             while records.len() < limit
                 && let Some(page) = source.next().await?
             {
+                total = page.total.or(total);
                 take(page, &mut records);
             }
         }
@@ -195,6 +202,7 @@ enum Reader {
     Http(Box<List>),
     File(FileRead),
     Directory(Box<Directory>),
+    Mailbox(Box<Post>),
 }
 
 impl Reader {
@@ -218,6 +226,12 @@ impl Reader {
             let query = template::pairs(&resource.query, context)?;
             let search = Search::new(&client, resource, &path, &query)?;
             return Ok(Self::Directory(Box::new(Directory { search, projection, cancel, vendor: connector.name.clone() })));
+        }
+        if resource.format == Format::Imap {
+            let path = rendered(&resource.path, context)?;
+            let query = template::pairs(&resource.query, context)?;
+            let mailbox = Mailbox::resource(&client, &path, &resource.records, &query)?;
+            return Ok(Self::Mailbox(Box::new(Post { mailbox, projection, cancel, vendor: connector.name.clone() })));
         }
         let path = |text: &str| {
             Path::parse(text).map_err(|error| {
@@ -280,6 +294,13 @@ impl Reader {
 
 struct Directory {
     search: Search,
+    projection: Projection,
+    cancel: CancellationToken,
+    vendor: String,
+}
+
+struct Post {
+    mailbox: Mailbox,
     projection: Projection,
     cancel: CancellationToken,
     vendor: String,

@@ -14,6 +14,7 @@ mod kill;
 mod ldap;
 mod life;
 mod login;
+mod mail;
 mod oauth1_flow;
 mod oauth_faults;
 mod oidc;

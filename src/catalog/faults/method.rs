@@ -60,7 +60,8 @@ impl<'c> Check<'c> {
         self.discovered(&m);
         self.needs(&m);
         self.placements(&m);
-        let only_files = !self.connector.resources.is_empty() && self.connector.resources.iter().all(|r| r.format == Format::File);
+        let mut reads = self.connector.resources_for(name).peekable();
+        let only_files = reads.peek().is_some() && reads.all(|r| r.format == Format::File);
         let tested = self.connector.checks.iter().any(|check| check.auth.is_empty() || check.auth.iter().any(|a| a == name));
         let by_opening = only_files && method.kind == AuthKind::None;
         if !tested && !by_opening {

@@ -103,6 +103,7 @@ macro_rules! report {
     }};
 }
 
+mod mail;
 mod method;
 mod request;
 
@@ -159,6 +160,7 @@ impl<'c> Check<'c> {
         for (i, resource) in c.resources.iter().enumerate() {
             self.resource(i, resource);
         }
+        self.mail();
     }
 
     fn inputs(&mut self, before: &[Place<'_>], inputs: &[Input]) {
@@ -281,7 +283,7 @@ impl<'c> Check<'c> {
         let ok = if template::is_plain(text) {
             addresses::check("", text).is_ok()
         } else {
-            ["https://", "ldaps://", "{{"].iter().any(|start| text.starts_with(start))
+            ["https://", "ldaps://", "imaps://", "imap://", "smtps://", "smtp://", "{{"].iter().any(|start| text.starts_with(start))
         };
         if !ok {
             report!(self, at, "catalog.fault.address", url = short(text));

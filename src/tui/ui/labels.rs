@@ -95,6 +95,7 @@ pub fn resource_kind(kind: crate::model::ResourceKind) -> &'static str {
         ResourceKind::Applications => crate::t!("resource_kind.applications"),
         ResourceKind::Hardware => crate::t!("resource_kind.hardware"),
         ResourceKind::Software => crate::t!("resource_kind.software"),
+        ResourceKind::Other => crate::t!("resource_kind.other"),
     }
 }
 
