@@ -14,7 +14,7 @@
 //! - [`mapping`]: field mappings: compile, evaluate, suggest, preview.
 //! - [`permission`]: what an integration may do, and why.
 //! - [`auth`]: obtain and keep credentials.
-//! - [`vendor`]: the edge to vendors, over HTTP and LDAP, and files: client, paging, reading records.
+//! - [`vendor`]: the edge to vendors, over HTTP, LDAP, IMAP and SMTP, and files: client, paging, reading records.
 //! - [`catalog`]: connector definitions: loading, validation, templates, search.
 //! - [`vault`]: secrets at rest.
 //! - [`store`]: the workspace's database.

@@ -35,6 +35,8 @@ const DEPENDENCIES: &[(&str, &[&str])] = &[
     ("crossterm", &["tui/term/", "tui/runtime/"]),
     ("reqwest", &["vendor/", "auth/"]),
     ("ldap3", &["vendor/"]),
+    ("async_imap", &["vendor/"]),
+    ("lettre", &["vendor/"]),
     ("rusqlite", &["store/"]),
     ("clap", &["cli/"]),
     ("hyper", &["practice/", "auth/"]),

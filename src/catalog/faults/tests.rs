@@ -30,6 +30,46 @@ fn acme(method: &str, inputs: &[String]) -> String {
 }
 
 #[test]
+fn what_a_mailbox_needs() {
+    let mailbox = |method: &str, base: &str, check: &str, resource: &str| {
+        format!(
+            "schema = 1\nid = \"acme\"\nname = \"Acme\"\n[auth.it]\nname = \"It\"\n{method}\n[request]\nbase_url = \"{base}\"\n\
+             [[check]]\npath = \"INBOX\"\n{check}\nproves = \"It works.\"\n\
+             [[resource]]\nid = \"messages\"\nname = \"M\"\nkind = \"other\"\nformat = \"imap\"\npath = \"INBOX\"\nkey = \"id\"\n{resource}\n\
+             field = [{{ path = \"id\", label = \"Id\" }}]\n"
+        )
+    };
+    let basic = format!("kind = \"basic\"\ninput = [{}, {}]", input("username"), secret("password"));
+    let app =
+        format!("kind = \"client_credentials\"\ntoken_url = \"https://a.example/t\"\ninput = [{}, {}]", input("client_id"), secret("client_secret"));
+    let named = format!("{app}\nusername = \"ada@a.example\"");
+    let key = format!("kind = \"api_key\"\ninput = [{}]", secret("api_key"));
+    let (imaps, smtp) = ("imaps://a.example", "query = { smtp = \"smtp://a.example\" }");
+    // method, base URL, check, resource, the fault's words; none when all is well
+    #[rustfmt::skip]
+    let cases = [
+        (&basic, imaps, smtp, "changed = { since = \"{{ since_date }}\" }", ""),
+        (&basic, "imap://{{ input.username }}", "", "records = \"folders\"", ""),
+        (&basic, "{{ input.username }}://a.example", "", "", ""),
+        (&named, imaps, "", "records = \"messages\"", ""),
+        (&app, imaps, "", "", "whose mailbox"),
+        (&key, imaps, "", "", "cannot be signed in to"),
+        (&basic, "https://a.example", "", "", "no address of a mail server"),
+        (&basic, "smtps://a.example", "", "", "no address of a mail server"),
+        (&basic, "pop3s://a.example", "", "", "pop3s"),
+        (&basic, imaps, "query = { smtp = \"https://a.example\" }", "", "sending server"),
+        (&basic, imaps, "query = { filter = \"x\" }", "", "filter"),
+        (&basic, imaps, "", "records = \"bodies\"", "bodies"),
+        (&basic, imaps, "", "query = { unseen = \"1\" }", "unseen"),
+    ];
+    for (method, base, check, resource, words) in cases {
+        let found = faults(&mailbox(method, base, check, resource));
+        let right = if words.is_empty() { found.is_empty() } else { found.iter().any(|what| what.contains(words)) };
+        assert!(right, "{base} {check} {resource}: {words}: {found:#?}");
+    }
+}
+
+#[test]
 fn what_each_kind_needs() {
     let client = || vec![input("client_id"), secret("client_secret")];
     let token = "token_url = \"https://a.example/t\"";

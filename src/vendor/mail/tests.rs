@@ -183,7 +183,7 @@ async fn signing_in_goes_wrong() {
 #[tokio::test]
 async fn reading_goes_wrong() {
     let flood = Err(Trouble::Flood);
-    assert_eq!(at("FETCH", || Act::Pour(b"* 1 FETCH and so on ".to_vec())).await, flood);
+    assert_eq!(at("FETCH", || Act::Pour(b"* OK and so on ".to_vec())).await, flood);
     assert_eq!(at("FETCH", || Act::Pour(b"* OK and so on\r\n".to_vec())).await, flood);
     assert_eq!(at("FETCH", || say("* 1 FETCH (UID 4 ENVELOPE (NIL {4000000000}\n")).await, flood);
     let same = "* 1 FETCH (UID 4 ENVELOPE (NIL \"one\" NIL NIL NIL NIL NIL NIL NIL NIL))\n".repeat(501);
