@@ -51,16 +51,20 @@ fn main() {
     code.push_str("];\n");
     fs::write(out.join("messages.rs"), code).expect("a writable OUT_DIR");
 
-    let mut code = String::from("static BUILT_IN: &[BuiltIn] = &[\n");
-    for file in toml_files(&root.join("assets/connectors")) {
-        built_in(&file, &mut code);
+    let mut rows: Vec<(bool, String, String)> = toml_files(&root.join("assets/connectors")).iter().map(|file| built_in(file)).collect();
+    // The order in which they are listed: by name, the practice vendor at the end.
+    rows.sort();
+    let mut code = format!("static BUILT_IN: [BuiltIn; {}] = [\n", rows.len());
+    for (_, _, row) in rows {
+        code.push_str(&row);
     }
     code.push_str("];\n");
     fs::write(out.join("connectors.rs"), code).expect("a writable OUT_DIR");
 }
 
-/// One row of the catalog's index, so that listing parses no definition. Whether the definition is right is for a test to say.
-fn built_in(file: &Path, code: &mut String) {
+/// One row of the catalog's index, so that listing, searching and filtering parse no definition; before it, what it is sorted by. Whether the
+/// definition is right is for a test to say.
+fn built_in(file: &Path) -> (bool, String, String) {
     let id = file.file_stem().expect("a file name").to_string_lossy().into_owned();
     let text = fs::read_to_string(file).expect("a readable definition");
     let table = whole(file, &text);
@@ -68,16 +72,25 @@ fn built_in(file: &Path, code: &mut String) {
     let list = |key: &str| -> Vec<String> {
         table.get(key).and_then(toml::Value::as_array).into_iter().flatten().filter_map(|v| v.as_str().map(str::to_owned)).collect()
     };
-    let names: Vec<String> =
-        table.get("names").and_then(toml::Value::as_table).into_iter().flatten().filter_map(|(_, v)| v.as_str().map(str::to_owned)).collect();
+    let name = string("name");
+    let names: Vec<String> = table
+        .get("names")
+        .and_then(toml::Value::as_table)
+        .into_iter()
+        .flatten()
+        .filter_map(|(lang, v)| v.as_str().filter(|text| *text != name).map(|text| format!("({}, {})", borrowed(lang), borrowed(text))))
+        .collect();
     let status = match string("status").as_str() {
         "" | "available" => "Available",
         "preview" => "Preview",
         "practice" => "Practice",
         other => panic!("{}: status {other:?}", file.display()),
     };
-    let mut methods = String::new();
-    for (method, value) in table.get("auth").and_then(toml::Value::as_table).into_iter().flatten() {
+    let mut methods = Vec::new();
+    let auth: Vec<(&String, &toml::Value)> = table.get("auth").and_then(toml::Value::as_table).into_iter().flatten().collect();
+    let marked = |value: &toml::Value| value.get("default").and_then(toml::Value::as_bool).unwrap_or(false);
+    let default = auth.iter().position(|(_, value)| marked(value)).unwrap_or(0);
+    for (place, (method, value)) in auth.into_iter().enumerate() {
         let kind = match value.get("kind").and_then(toml::Value::as_str) {
             Some("oauth2_code") => "OAuth2Code",
             Some("device") => "Device",
@@ -95,27 +108,50 @@ fn built_in(file: &Path, code: &mut String) {
             Some("none") => "None",
             other => panic!("{}: kind {other:?} of method {method:?}", file.display()),
         };
-        let default = value.get("default").and_then(toml::Value::as_bool).unwrap_or(false);
-        write!(methods, "({method:?}, AuthKind::{kind}, {default}), ").unwrap();
+        methods.push(format!("AuthRow {{ method: {}, kind: AuthKind::{kind}, default: {} }}", borrowed(method), place == default));
     }
-    let resources: Vec<&str> = table
-        .get("resource")
-        .and_then(toml::Value::as_array)
-        .into_iter()
-        .flatten()
-        .filter_map(|r| r.get("id").and_then(toml::Value::as_str))
-        .collect();
-    writeln!(
-        code,
-        "    BuiltIn {{ id: {id:?}, name: {:?}, names: &{names:?}, aliases: &{:?}, status: ConnectorStatus::{status}, categories: &{:?}, \
-         summary: {:?}, auth: &[{methods}], resources: &{resources:?}, text: include_str!({:?}) }},",
-        string("name"),
-        list("aliases"),
-        list("categories"),
-        string("summary"),
+    let found: Vec<&toml::Value> = table.get("resource").and_then(toml::Value::as_array).into_iter().flatten().collect();
+    let resources: Vec<String> = found.iter().filter_map(|r| r.get("id").and_then(toml::Value::as_str)).map(borrowed).collect();
+    let mut reads: Vec<&str> = Vec::new();
+    for resource in &found {
+        let kind = match resource.get("kind").and_then(toml::Value::as_str) {
+            Some("users") => "ResourceKind::Users",
+            Some("groups") => "ResourceKind::Groups",
+            Some("applications") => "ResourceKind::Applications",
+            Some("hardware") => "ResourceKind::Hardware",
+            Some("software") => "ResourceKind::Software",
+            other => panic!("{}: kind {other:?} of a resource", file.display()),
+        };
+        if !reads.contains(&kind) {
+            reads.push(kind);
+        }
+    }
+    let categories = list("categories");
+    let texts = |texts: Vec<String>| slice(&texts.iter().map(|text| borrowed(text)).collect::<Vec<_>>(), "Str");
+    let row = format!(
+        "    BuiltIn {{ row: ConnectorRow {{ id: {}, name: {}, names: {}, status: ConnectorStatus::{status}, category: {}, categories: {}, \
+         auth: {}, resources: {}, reads: {}, origin: Origin::BuiltIn, summary: {}, aliases: {} }}, text: include_str!({:?}) }},\n",
+        borrowed(&id),
+        borrowed(&name),
+        slice(&names, "(Str, Str)"),
+        borrowed(categories.first().map_or("", String::as_str)),
+        texts(categories.clone()),
+        slice(&methods, "AuthRow"),
+        slice(&resources, "Str"),
+        slice(&reads.iter().map(|kind| (*kind).to_owned()).collect::<Vec<_>>(), "ResourceKind"),
+        borrowed(&string("summary")),
+        texts(list("aliases")),
         file.display().to_string(),
-    )
-    .unwrap();
+    );
+    (status == "Practice", name.to_lowercase(), row)
+}
+
+fn borrowed(text: &str) -> String {
+    format!("Cow::Borrowed({text:?})")
+}
+
+fn slice(items: &[String], of: &str) -> String {
+    format!("Cow::Borrowed({{ const ITEMS: &[{of}] = &[{}]; ITEMS }})", items.join(", "))
 }
 
 /// A definition with what it takes over from the one that it extends.

@@ -218,16 +218,18 @@ fn frames() -> (f64, f64) {
         harness.keys("2");
         let rows = (0..10_000)
             .map(|i| intertie::ops::connectors::ConnectorRow {
-                id: format!("connector-{i}"),
-                name: format!("Connector {i}"),
+                id: format!("connector-{i}").into(),
+                name: format!("Connector {i}").into(),
+                names: Vec::new().into(),
                 status: intertie::model::ConnectorStatus::Preview,
-                category: "identity".to_owned(),
-                categories: vec!["identity".to_owned()],
-                auth: Vec::new(),
-                resources: Vec::new(),
+                category: "identity".into(),
+                categories: vec!["identity".into()].into(),
+                auth: Vec::new().into(),
+                resources: Vec::new().into(),
+                reads: Vec::new().into(),
                 origin: intertie::model::Origin::BuiltIn,
-                summary: String::new(),
-                aliases: Vec::new(),
+                summary: "".into(),
+                aliases: Vec::new().into(),
             })
             .collect();
         harness.answer(|job| *job == Job::LoadConnectors, Answer::Connectors(rows));

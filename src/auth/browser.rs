@@ -1,5 +1,6 @@
 //! The person's browser, and the way to it from a remote host.
 
+use std::net::IpAddr;
 use std::process::{Command, Stdio};
 
 use crate::model::Problem;
@@ -75,18 +76,31 @@ pub fn ssh_line(port: u16) -> Option<String> {
     tunnel(&std::env::var("SSH_CONNECTION").ok()?, &user, &host_name(), port)
 }
 
-/// `SSH_CONNECTION` is "client-address client-port server-address server-port" (ssh(1)).
+/// `SSH_CONNECTION` is "client-address client-port server-address server-port" (ssh(1)). An IPv6 address stands as it is: OpenSSH takes
+/// `user@2001:db8::1`, and looks for a host of that name where it is in brackets.
 fn tunnel(connection: &str, user: &str, host: &str, port: u16) -> Option<String> {
     let mut parts = connection.split_whitespace().skip(2);
     let (address, ssh_port) = (parts.next()?, parts.next()?);
     let plain = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.:%".contains(&b));
-    let host = if plain(host) && host != "localhost" { host } else { address };
+    let address = reachable(address);
+    let host = if plain(host) && host != "localhost" { host } else { address.as_deref()? };
     if !plain(host) {
         return None;
     }
     let at = if plain(user) { format!("{user}@{host}") } else { host.to_owned() };
     let own_port = if ssh_port == "22" || !plain(ssh_port) { String::new() } else { format!("-p {ssh_port} ") };
     Some(format!("ssh -L {port}:127.0.0.1:{port} {own_port}{at}"))
+}
+
+/// The server's address as it can be written elsewhere. A link-local one needs the other side's own interface, which nobody here knows.
+fn reachable(address: &str) -> Option<String> {
+    match address.split('%').next()?.parse::<IpAddr>() {
+        Ok(IpAddr::V6(six)) if six.is_unicast_link_local() => None,
+        // IPv4 on a socket of IPv6.
+        Ok(IpAddr::V6(six)) => Some(six.to_ipv4_mapped().map_or_else(|| six.to_string(), |four| four.to_string())),
+        Ok(IpAddr::V4(four)) => Some(four.to_string()),
+        Err(_) => None,
+    }
 }
 
 #[cfg(test)]
@@ -101,6 +115,13 @@ mod tests {
             ("10.0.0.9 51000 10.0.0.1 22", "", "localhost", Some("ssh -L 5:127.0.0.1:5 10.0.0.1")),
             ("10.0.0.9 51000 10.0.0.1 22", "a;rm -rf", "", Some("ssh -L 5:127.0.0.1:5 10.0.0.1")),
             ("", "ada", "admin01", None),
+            ("2001:db8::9 51000 2001:db8::1 22", "ada", "admin01", Some("ssh -L 5:127.0.0.1:5 ada@admin01")),
+            ("2001:db8::9 51000 2001:db8::1 22", "ada", "localhost", Some("ssh -L 5:127.0.0.1:5 ada@2001:db8::1")),
+            ("2001:db8::9 51000 2001:db8::1 2222", "", "", Some("ssh -L 5:127.0.0.1:5 -p 2222 2001:db8::1")),
+            ("::ffff:10.0.0.9 51000 ::ffff:10.0.0.1 22", "ada", "", Some("ssh -L 5:127.0.0.1:5 ada@10.0.0.1")),
+            ("fe80::9%eth0 51000 fe80::1%eth0 22", "ada", "admin01", Some("ssh -L 5:127.0.0.1:5 ada@admin01")),
+            ("fe80::9%eth0 51000 fe80::1%eth0 22", "ada", "localhost", None),
+            ("10.0.0.9 51000 $(id) 22", "ada", "", None),
         ] {
             assert_eq!(tunnel(connection, user, host, 5).as_deref(), expected);
         }

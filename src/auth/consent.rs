@@ -90,6 +90,8 @@ pub struct Flow {
     /// What the device was given.
     received: Shared<Option<Received>>,
     keeper: Keeper,
+    /// Whoever changes what is kept of the flow.
+    spending: Shared<()>,
     listening: CancellationToken,
     polling: CancellationToken,
 }
@@ -109,6 +111,8 @@ pub struct Begun {
     pub expires: Time,
     flow: Arc<Flow>,
     renewal: Option<Renewal>,
+    /// The address that took the place of the first, and its end.
+    renewed: watch::Sender<Option<(String, Time)>>,
     notes: Mutex<mpsc::Receiver<Note>>,
     pages: Option<Pages>,
     stop: CancellationToken,
@@ -389,7 +393,7 @@ impl Flow {
         let ended = tokio::select! {
             biased;
             () = self.polling.cancelled() => return,
-            ended = device::poll(&self.keeper.subject, &code) => ended,
+            ended = device::poll(&self.keeper.subject, &code, |every| self.slowed(&code, every)) => ended,
         };
         let won = match ended {
             Ok(received) => {
@@ -408,6 +412,35 @@ impl Flow {
         let _ = self.accept(won, false);
     }
 
+    /// Keeps the slower pace, which RFC 8628 §3.5 sets for all later requests: also for who takes up the wait again.
+    fn slowed(&self, code: &device::Code, every: Duration) {
+        let _spending = self.spending.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.won.borrow().is_some() {
+            return;
+        }
+        let (owner, vault) = (self.keeper.subject.id.as_str(), &self.keeper.vault);
+        let Ok(Some(mut pending)) = Pending::load(vault, owner) else { return };
+        if pending.state == self.expected.state
+            && let Some(shown) = pending.device.take_if(|shown| shown.is(code))
+        {
+            pending.device = Some(shown.slowed(every));
+            // Where it cannot be kept, the server says it again.
+            let _ = pending.save(vault, owner);
+        }
+    }
+
+    /// What is kept of this flow, and no longer is: it is spent, whatever comes of it.
+    fn spend(&self) -> Result<Option<Pending>, Problem> {
+        let _spending = self.spending.lock().unwrap_or_else(PoisonError::into_inner);
+        let (owner, vault) = (self.keeper.subject.id.as_str(), &self.keeper.vault);
+        // Another process may have been quicker.
+        let pending = Pending::load(vault, owner)?.filter(|pending| pending.state == self.expected.state);
+        if pending.is_some() {
+            vault.remove(owner, pending::FIELD)?;
+        }
+        Ok(pending)
+    }
+
     /// How the flow ended, for the page in the browser.
     pub async fn outcome(&self) -> Option<Result<(), Problem>> {
         let mut outcome = self.outcome.subscribe();
@@ -422,12 +455,9 @@ impl Flow {
     /// Redeems what came and keeps the tokens.
     async fn redeem(&self, won: Won) -> Result<(), Problem> {
         let (owner, vault) = (self.keeper.subject.id.as_str(), &self.keeper.vault);
-        // Spent, whatever comes of it. Another process may have been quicker.
-        let pending = Pending::load(vault, owner)?.filter(|pending| pending.state == self.expected.state);
-        let Some(pending) = pending else {
+        let Some(pending) = self.spend()? else {
             return Err(problem!(Usage, "auth.answer.used", vendor = self.vendor()));
         };
-        vault.remove(owner, pending::FIELD)?;
         let received = match won {
             Won::Over(problem) => return Err(problem),
             Won::Answer(Answer::Refused(problem)) if self.may_go_plain && pending.verifier.is_some() && blames_pkce(&problem) => {
@@ -479,6 +509,7 @@ impl Begun {
             notes,
             received: Shared::new(None),
             keeper,
+            spending: Shared::new(()),
             listening: stop.child_token(),
             polling: stop.child_token(),
         });
@@ -492,6 +523,7 @@ impl Begun {
             expires,
             flow,
             renewal: None,
+            renewed: watch::channel(None).0,
             notes: Mutex::new(noted),
             pages: None,
             _guard: stop.clone().drop_guard(),
@@ -562,7 +594,8 @@ impl Begun {
                 }
                 () = stale => address_ends = match self.renew().await {
                     Ok(Some((address, ends))) => {
-                        sink.report(doing(t!("auth.push.renewed", url = address)));
+                        sink.report(doing(t!("auth.push.renewed").to_owned()));
+                        self.renewed.send_replace(Some((address, ends)));
                         Some(ends)
                     }
                     Ok(None) => None,
@@ -585,6 +618,15 @@ impl Begun {
             outcome
         });
         redeemed.await.unwrap_or_else(|_| Err(problem!(Failed, "auth.stopped", vendor = self.flow.vendor())))
+    }
+
+    /// The address that takes the place of `shown` once that has ended, and its own end; waits for it while [`Begun::finish`] does.
+    pub async fn renewed(&self, shown: &str) -> (String, Time) {
+        let mut renewed = self.renewed.subscribe();
+        match renewed.wait_for(|other| other.as_ref().is_some_and(|(address, _)| address != shown)).await.ok().and_then(|other| other.clone()) {
+            Some(other) => other,
+            None => std::future::pending().await,
+        }
     }
 
     /// Pushes the request anew: the same flow under another address.

@@ -44,6 +44,20 @@ impl Drop for Code {
     }
 }
 
+impl Code {
+    /// The same code, asked about less often from now on.
+    #[must_use]
+    pub fn slowed(mut self, every: Duration) -> Self {
+        self.interval = every.as_secs().max(self.interval);
+        self
+    }
+
+    #[must_use]
+    pub fn is(&self, other: &Self) -> bool {
+        self.device_code == other.device_code
+    }
+}
+
 /// How the wait for a device ended without a token.
 pub enum End {
     /// The person said no: an answer to the whole request.
@@ -104,8 +118,8 @@ fn read(body: &Value, now: Time) -> Option<Code> {
     })
 }
 
-/// Asks for the decision until there is one (RFC 8628 §3.4, §3.5).
-pub async fn poll(subject: &Subject, code: &Code) -> Result<Received, End> {
+/// Asks for the decision until there is one (RFC 8628 §3.4, §3.5). `slowed` is told when the server wants to be asked less often.
+pub async fn poll(subject: &Subject, code: &Code, slowed: impl Fn(Duration)) -> Result<Received, End> {
     let mut pace = Pace { every: Duration::from_secs(code.interval), lost: 0 };
     loop {
         let left = Duration::try_from(code.expires.duration_since(Time::now())).unwrap_or_default();
@@ -117,7 +131,10 @@ pub async fn poll(subject: &Subject, code: &Code) -> Result<Received, End> {
             Ok(received) => return Ok(received),
             Err(failure) => match meaning(&failure) {
                 Meaning::Pending => pace.heard(),
-                Meaning::SlowDown => pace.slow_down(),
+                Meaning::SlowDown => {
+                    pace.slow_down();
+                    slowed(pace.every);
+                }
                 Meaning::Lost => pace.lose(),
                 Meaning::Refused => return Err(End::Refused(failure.problem)),
                 Meaning::Over => return Err(End::Over(failure.problem)),

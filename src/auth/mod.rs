@@ -103,23 +103,25 @@ pub async fn revoke(store: &Arc<Store>, vault: &Arc<Vault>, catalog: &Catalog, c
 pub struct Replaced {
     subject: subject::Subject,
     refresh: Secret,
+    harmless: bool,
 }
 
 impl Replaced {
-    /// What a credential has before its new tokens take the place of the old ones. `None`: there is nothing to revoke, or it must not be,
-    /// because `new` would end with it. A vendor that gives no other refresh token has one grant for both.
-    pub fn of(vault: &Vault, catalog: &Catalog, credential: &Credential, new: &str) -> Result<Option<Self>, Problem> {
-        let (Some(mut old), Some(new)) = (tokens::Tokens::load(vault, &credential.id)?, tokens::Tokens::load(vault, new)?) else { return Ok(None) };
+    /// What a credential has, here or in the store that it shares, before its new tokens take the place of the old ones. `None`: there is
+    /// nothing to revoke, or it must not be, because `new` would end with it: a vendor that gives no other refresh token has one grant for
+    /// both, and where nobody knows what else a vendor ends, an old token that is left over is the lesser evil. Waits up to ten seconds for
+    /// the store.
+    pub fn of(store: &Arc<Store>, vault: &Arc<Vault>, catalog: &Catalog, credential: &Credential, new: &str) -> Result<Option<Self>, Problem> {
+        let Some(new) = tokens::Tokens::load(vault, new)? else { return Ok(None) };
+        let connector = catalog.get(&credential.connector)?;
+        let Some(method) = connector.auth.get(&credential.method).filter(|method| method.needs_consent()) else { return Ok(None) };
+        let Some(mut old) = home::Home::new(store, vault, credential)?.load_now()?.tokens else { return Ok(None) };
         let Some(refresh) = old.refresh.take() else { return Ok(None) };
-        if new.refresh.as_ref().is_none_or(|new| *new == refresh) || new.access == old.access {
+        if method.revokes_grant == Some(true) || new.refresh.as_ref().is_none_or(|new| *new == refresh) || new.access == old.access {
             return Ok(None);
         }
-        let subject = subject::Subject::load(vault, catalog, credential)?;
-        let method = subject.method();
-        if method.revokes_grant || !method.needs_consent() {
-            return Ok(None);
-        }
-        Ok(Some(Self { subject, refresh: Secret::new(refresh) }))
+        let harmless = method.revokes_grant == Some(false);
+        Ok(Some(Self { subject: subject::Subject::load(vault, catalog, credential)?, refresh: Secret::new(refresh), harmless }))
     }
 
     #[must_use]
@@ -127,14 +129,26 @@ impl Replaced {
         self.subject.vendor()
     }
 
-    /// Revokes it (RFC 7009), or gives up soon. `false`: the vendor has no address for that.
-    pub async fn revoke(&self) -> Result<bool, Problem> {
+    /// Revokes it (RFC 7009), or gives up soon.
+    pub async fn revoke(&self) -> Result<Fate, Problem> {
         const PATIENCE: Duration = Duration::from_secs(8);
         let revoking = async {
-            let Some(address) = endpoints::revoke(&self.subject).await? else { return Ok(false) };
-            request::revoke(&self.subject, &address, self.refresh.expose(), "refresh_token").await.map(|()| true)
+            let Some(address) = endpoints::revoke(&self.subject).await? else { return Ok(Fate::NoAddress) };
+            if !self.harmless {
+                return Ok(Fate::Spared);
+            }
+            request::revoke(&self.subject, &address, self.refresh.expose(), "refresh_token").await.map(|()| Fate::Revoked)
         };
         let late = |_| Err(problem!(Failed, "auth.revoke_late", vendor = self.vendor()));
         tokio::time::timeout(PATIENCE, revoking).await.unwrap_or_else(late)
     }
+}
+
+/// What became of a refresh token that was replaced.
+pub enum Fate {
+    Revoked,
+    /// The vendor has no address for that.
+    NoAddress,
+    /// Nobody knows whether the vendor would end the new tokens with it, so it was not asked.
+    Spared,
 }

@@ -23,6 +23,8 @@ pub const CLIENT_SECRET: &str = "client_secret";
 /// An input that some servers want before they register anybody (RFC 7591 §3).
 const INITIAL: &str = "initial_access_token";
 const TIMEOUT: Duration = Duration::from_secs(30);
+/// Whoever deletes a credential does not wait long for it.
+const WITHDRAWN_WITHIN: Duration = Duration::from_secs(15);
 
 /// A client that the server made.
 pub struct Registered {
@@ -134,18 +136,30 @@ pub fn made(vault: &Vault, owner: &str) -> Result<bool, Problem> {
     Ok(vault.fields(owner)?.iter().any(|field| field == FIELD))
 }
 
-/// Takes the client back at the server (RFC 7592 §2.3), where it said how. `false`: it was not registered from here, or the server did not.
+/// Takes the client back at the server (RFC 7592 §2.3). `false`: it was not registered from here. An error: the client is still there, or
+/// the server knows it no more.
 pub async fn withdraw(vault: &Vault, owner: &str, vendor: &str) -> Result<bool, Problem> {
     if !made(vault, owner)? {
         return Ok(false);
     }
     let held = vault.get(owner, FIELD)?.and_then(|text| serde_json::from_str::<Value>(text.expose()).ok()).unwrap_or_default();
     let text = |name: &str| held.get(name).and_then(Value::as_str);
-    let (Some(uri), Some(token)) = (text("uri"), text("token")) else { return Ok(false) };
+    let (Some(uri), Some(token)) = (text("uri"), text("token")) else {
+        return Err(problem!(Failed, "auth.withdraw.no_address", vendor = vendor));
+    };
     let url = http::address(uri)?;
-    let sent = http::client_for(&url)?.delete(url.clone()).timeout(TIMEOUT).bearer_auth(token).send().await;
+    let request = format!("DELETE {}", http::shown(&url));
     let host = clean::line(url.host_str().unwrap_or_default(), 200);
-    let response =
-        sent.map_err(|error| Trouble::of(&error).problem(vendor, &format!("DELETE {}", http::shown(&url)), &host, &http::innermost(&error)))?;
-    Ok(response.status().is_success())
+    let trouble = |error: &reqwest::Error| Trouble::of(error).problem(vendor, &request, &host, &http::innermost(error));
+    let sent = http::client_for(&url)?.delete(url.clone()).timeout(WITHDRAWN_WITHIN).bearer_auth(token).send().await;
+    let response = sent.map_err(|error| trouble(&error))?;
+    let status = response.status().as_u16();
+    if response.status().is_success() {
+        return Ok(true);
+    }
+    let body = http::body(response, 1 << 20).await.unwrap_or_default();
+    let said = Said::in_body(&body, &[token]);
+    let reason = [said.message, said.error].into_iter().find(|text| !text.is_empty());
+    let reason = reason.unwrap_or_else(|| crate::t!("auth.said.no_reason").to_owned());
+    Err(problem!(Failed, "auth.withdraw.refused", vendor = vendor, status = status, reason = reason))
 }

@@ -84,6 +84,13 @@ pub fn check(input: &Input, value: &str) -> Option<Finding> {
     {
         return error(problem);
     }
+    // What begins like an address is meant as one: a port with letters, a host with a space.
+    if value.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("http"))
+        && value.contains("://")
+        && let Err(reason) = url::Url::parse(value)
+    {
+        return error(problem!(Usage, "catalog.input.address", label = label, reason = reason));
+    }
     for warning in &input.warnings {
         if pattern(&warning.pattern).is_ok_and(|regex| regex.is_match(value)) {
             return finding(Severity::Warning, problem!(Usage, "catalog.input.warning", label = label, message = clean::line(&warning.message, 300)));
@@ -141,6 +148,8 @@ mod tests {
         assert!(check(&chosen, "a").is_none() && check(&chosen, "c").is_some());
         let address = Input { key: "base_url".into(), ..Input::default() };
         assert!(check(&address, "https://x.example").is_none() && check(&address, "http://x.example").is_some());
+        let host = Input { key: "address".into(), ..Input::default() };
+        assert!(check(&host, "http://127.0.0.1:4010").is_none() && check(&host, "http://127.0.0.1:4010practice").is_some());
     }
 
     #[test]

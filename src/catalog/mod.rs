@@ -5,11 +5,10 @@
 //! itself: it is a fault that [`Catalog::faults`] reports.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::model::{AuthKind, Connector, ConnectorStatus, Origin, Problem};
+use crate::model::{AuthKind, Connector, ConnectorStatus, Origin, Problem, ResourceKind};
 use crate::problem;
 use crate::words::clean;
 
@@ -26,19 +25,11 @@ pub mod template;
 pub use faults::DefinitionFault;
 pub use localised::localised;
 pub use rendered::{list_and_member, resource, since};
-pub use search::matching;
+pub use search::{Found, Place, matching, search};
 
-/// A built-in definition: its row, and the text that is parsed when somebody asks for it.
+/// A built-in definition: its row, made by the build script, and the text that is parsed when somebody asks for it.
 struct BuiltIn {
-    id: &'static str,
-    name: &'static str,
-    names: &'static [&'static str],
-    aliases: &'static [&'static str],
-    status: ConnectorStatus,
-    categories: &'static [&'static str],
-    summary: &'static str,
-    auth: &'static [(&'static str, AuthKind, bool)],
-    resources: &'static [&'static str],
+    row: ConnectorRow,
     text: &'static str,
 }
 
@@ -47,27 +38,42 @@ include!(concat!(env!("OUT_DIR"), "/connectors.rs"));
 /// The longest definition that is read, in bytes.
 const MAX_FILE: u64 = 1 << 20;
 
-/// A row of the catalog: cheap, known without parsing whole definitions.
+/// How many parsed definitions are kept: enough for whoever walks back and forth, and not all 169 of whoever walks through all of them.
+const KEPT: usize = 8;
+
+/// A text of the index, compiled in or read from a file of the user's.
+pub type Str = Cow<'static, str>;
+
+/// A row of the catalog: what lists, search and filters need, known without parsing whole definitions. A copy of a built-in one costs no
+/// memory of its own.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct ConnectorRow {
-    pub id: String,
-    pub name: String,
+    pub id: Str,
+    pub name: Str,
+    /// The name in other languages, by language, where it is another one.
+    #[serde(serialize_with = "by_key")]
+    pub names: Cow<'static, [(Str, Str)]>,
     pub status: ConnectorStatus,
     /// The first one, for grouping.
-    pub category: String,
-    pub categories: Vec<String>,
-    pub auth: Vec<AuthRow>,
-    pub resources: Vec<String>,
+    pub category: Str,
+    pub categories: Cow<'static, [Str]>,
+    pub auth: Cow<'static, [AuthRow]>,
+    pub resources: Cow<'static, [Str]>,
+    /// What kinds of records it reads.
+    pub reads: Cow<'static, [ResourceKind]>,
     pub origin: Origin,
-    pub summary: String,
+    pub summary: Str,
     /// Other names it is found by.
-    #[serde(skip)]
-    pub aliases: Vec<String>,
+    pub aliases: Cow<'static, [Str]>,
+}
+
+fn by_key<S: serde::Serializer>(pairs: &[(Str, Str)], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(pairs.iter().map(|(key, value)| (key, value)))
 }
 
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct AuthRow {
-    pub method: String,
+    pub method: Str,
     pub kind: AuthKind,
     pub default: bool,
 }
@@ -75,13 +81,14 @@ pub struct AuthRow {
 /// All definitions a workspace can see. Opening it reads nothing; rows and definitions are parsed when they are asked for.
 pub struct Catalog {
     user_dir: PathBuf,
-    parsed: Mutex<HashMap<&'static str, Arc<Connector>>>,
+    /// The definitions that were asked for last, the last one at the end.
+    parsed: Mutex<Vec<Arc<Connector>>>,
 }
 
 impl Catalog {
     #[must_use]
     pub fn open(user_dir: &Path) -> Self {
-        Self { user_dir: user_dir.to_owned(), parsed: Mutex::new(HashMap::new()) }
+        Self { user_dir: user_dir.to_owned(), parsed: Mutex::new(Vec::new()) }
     }
 
     /// The definition: the user's own when there is one. A user's definition that is broken is a Problem that names the file and line; the
@@ -99,10 +106,11 @@ impl Catalog {
             }
             Err(_) => {}
         }
-        let built_in = BUILT_IN.iter().find(|one| one.id == id).ok_or_else(unknown)?;
+        let built_in = BUILT_IN.iter().find(|one| one.row.id == id).ok_or_else(unknown)?;
         let mut parsed = self.parsed.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(connector) = parsed.get(built_in.id) {
-            return Ok(connector.clone());
+        if let Some(place) = parsed.iter().position(|connector| connector.id == id) {
+            parsed[place..].rotate_left(1);
+            return Ok(parsed[parsed.len() - 1].clone());
         }
         let text = parse::Text { text: built_in.text, built_in: true, find: &|id, own| self.find(id, own) };
         let connector = parse::connector(&text).map_err(|faults| match faults.first() {
@@ -110,7 +118,10 @@ impl Catalog {
             None => unknown(),
         })?;
         let connector = Arc::new(connector);
-        parsed.insert(built_in.id, connector.clone());
+        if parsed.len() == KEPT {
+            parsed.remove(0);
+        }
+        parsed.push(connector.clone());
         Ok(connector)
     }
 
@@ -125,14 +136,19 @@ impl Catalog {
     /// One row for each connector, by name. A user's file that cannot be read has no row; see [`Catalog::faults`].
     #[must_use]
     pub fn rows(&self) -> Vec<ConnectorRow> {
-        let mut rows: Vec<ConnectorRow> = BUILT_IN.iter().map(BuiltIn::row).collect();
+        // The built-in ones are in order already.
+        let mut rows: Vec<ConnectorRow> = BUILT_IN.iter().map(|one| one.row.clone()).collect();
+        let mut own = false;
         for (path, id) in self.user_files() {
             if let Ok(connector) = self.read_user(&path, &id) {
                 rows.retain(|row| row.id != id);
                 rows.push(row_of(&connector));
+                own = true;
             }
         }
-        rows.sort_by_cached_key(|row| (row.status == ConnectorStatus::Practice, row.name.to_lowercase()));
+        if own {
+            rows.sort_by_cached_key(|row| (row.status == ConnectorStatus::Practice, row.name.to_lowercase()));
+        }
         rows
     }
 
@@ -197,12 +213,12 @@ impl Catalog {
 /// The text of a built-in definition, and the name of its file in the source tree.
 #[must_use]
 pub fn built_in(id: &str) -> Option<&'static str> {
-    BUILT_IN.iter().find(|one| one.id == id).map(|one| one.text)
+    BUILT_IN.iter().find(|one| one.row.id == id).map(|one| one.text)
 }
 
-/// The identifiers of the built-in definitions, in order.
+/// The identifiers of the built-in definitions.
 pub fn built_in_ids() -> impl Iterator<Item = &'static str> {
-    BUILT_IN.iter().map(|one| one.id)
+    BUILT_IN.iter().map(|one| &*one.row.id)
 }
 
 /// What a built-in definition's file is called where faults are reported.
@@ -248,47 +264,37 @@ fn is_id(id: &str) -> bool {
         && !id.ends_with('-')
 }
 
-impl BuiltIn {
-    fn row(&self) -> ConnectorRow {
-        let owned = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
-        let marked = self.auth.iter().position(|(_, _, default)| *default).unwrap_or(0);
-        ConnectorRow {
-            id: self.id.to_owned(),
-            name: self.name.to_owned(),
-            status: self.status,
-            category: self.categories.first().copied().unwrap_or_default().to_owned(),
-            categories: owned(self.categories),
-            auth: self
-                .auth
-                .iter()
-                .enumerate()
-                .map(|(i, (method, kind, _))| AuthRow { method: (*method).to_owned(), kind: *kind, default: i == marked })
-                .collect(),
-            resources: owned(self.resources),
-            origin: Origin::BuiltIn,
-            summary: self.summary.to_owned(),
-            aliases: self.names.iter().chain(self.aliases).map(|text| (*text).to_owned()).collect(),
+fn row_of(connector: &Connector) -> ConnectorRow {
+    let default = connector.default_auth().map(|(key, _)| key);
+    let owned = |texts: &[String]| texts.iter().cloned().map(Cow::Owned).collect();
+    let mut reads = Vec::new();
+    for resource in &connector.resources {
+        if !reads.contains(&resource.kind) {
+            reads.push(resource.kind);
         }
     }
-}
-
-fn row_of(connector: &Connector) -> ConnectorRow {
-    let default = connector.default_auth().map(|(key, _)| key.to_owned());
     ConnectorRow {
-        id: connector.id.clone(),
-        name: connector.name.clone(),
+        id: connector.id.clone().into(),
+        name: connector.name.clone().into(),
+        names: connector
+            .names
+            .iter()
+            .filter(|(_, name)| **name != connector.name)
+            .map(|(lang, name)| (lang.clone().into(), name.clone().into()))
+            .collect(),
         status: connector.status,
-        category: connector.categories.first().cloned().unwrap_or_default(),
-        categories: connector.categories.clone(),
+        category: connector.categories.first().cloned().unwrap_or_default().into(),
+        categories: owned(&connector.categories),
         auth: connector
             .auth
             .iter()
-            .map(|(key, method)| AuthRow { method: key.clone(), kind: method.kind, default: Some(key) == default.as_ref() })
+            .map(|(key, method)| AuthRow { method: key.clone().into(), kind: method.kind, default: Some(key.as_str()) == default })
             .collect(),
-        resources: connector.resources.iter().map(|resource| resource.id.clone()).collect(),
+        resources: connector.resources.iter().map(|resource| resource.id.clone().into()).collect(),
+        reads: reads.into(),
         origin: connector.origin.clone(),
-        summary: connector.summary.clone(),
-        aliases: connector.names.values().chain(&connector.aliases).cloned().collect(),
+        summary: connector.summary.clone().into(),
+        aliases: owned(&connector.aliases),
     }
 }
 

@@ -1,102 +1,331 @@
-//! Fuzzy search over the rows: names first, then what a row is about.
+//! Search over the rows: by name, by the name in other languages, by other names, identifier and category, and last by what a row is about.
+//!
+//! Accents, case and what stands between letters and digits are nothing to it: “sante” finds “Santé”, “hyperv” finds “Hyper-V”.
 
-use nucleo_matcher::pattern::{AtomKind, CaseMatching, Normalization, Pattern};
-use nucleo_matcher::{Config, Matcher, Utf32Str};
+use nucleo_matcher::chars::normalize;
 
 use super::ConnectorRow;
+use crate::model::ConnectorStatus;
 
-/// The rows that match, best first; all of them, as they are, when the query is blank.
+/// A row that was found, and what of it matched, so that a list can show why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// Its place among the rows that were searched.
+    pub row: usize,
+    pub place: Place,
+    /// The characters of that text that matched, by their place in it, in order.
+    pub at: Vec<usize>,
+}
+
+/// What of a row matched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    Name,
+    /// The name in another language, by its place among `names`.
+    OtherName(usize),
+    Alias(usize),
+    Id,
+    Category(usize),
+    /// Words of all of it and of the summary, each from its beginning.
+    About,
+}
+
+/// How well a text matches, worst first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Way {
+    /// Nearly, with a letter wrong, missing or swapped.
+    Nearly,
+    About,
+    Scattered,
+    Inside,
+    Initials,
+    /// From the beginning of a later word, or each word from the beginning of one.
+    Words,
+    Begins,
+    Whole,
+}
+
+/// The rows that match, best first; none when nothing does, all of them, as they are, when the query is blank.
+#[must_use]
+pub fn search(rows: &[ConnectorRow], query: &str) -> Vec<Found> {
+    let query = Query::new(query);
+    if query.letters.is_empty() {
+        return (0..rows.len()).map(|row| Found { row, place: Place::Name, at: Vec::new() }).collect();
+    }
+    let mut text = Text::default();
+    let mut scored: Vec<(u32, Found)> = Vec::new();
+    for (at, row) in rows.iter().enumerate() {
+        if let Some(found) = best(row, at, &query, &mut text) {
+            scored.push(found);
+        }
+    }
+    if scored.is_empty() {
+        for (at, row) in rows.iter().enumerate() {
+            if let Some(found) = nearly(row, at, &query, &mut text) {
+                scored.push(found);
+            }
+        }
+    }
+    scored.sort_by_key(|(score, found)| (std::cmp::Reverse(*score), found.row));
+    scored.into_iter().map(|(_, found)| found).collect()
+}
+
+/// The same, as rows.
 #[must_use]
 pub fn matching(rows: Vec<ConnectorRow>, query: &str) -> Vec<ConnectorRow> {
-    let query = query.trim();
-    if query.is_empty() {
+    if query.trim().is_empty() {
         return rows;
     }
-    let lower = query.to_lowercase();
-    let pattern = Pattern::new(query, CaseMatching::Ignore, Normalization::Smart, AtomKind::Fuzzy);
-    let words: Vec<&str> = lower.split_whitespace().collect();
-    let mut matcher = Matcher::new(Config::DEFAULT);
-    let mut scored: Vec<(u32, ConnectorRow)> =
-        rows.into_iter().filter_map(|row| score(&row, &lower, &pattern, &words, &mut matcher).map(|score| (score, row))).collect();
-    scored.sort_by_key(|(score, _)| std::cmp::Reverse(*score));
-    scored.into_iter().map(|(_, row)| row).collect()
+    search(&rows, query).into_iter().filter_map(|found| rows.get(found.row).cloned()).collect()
 }
 
-/// Tiers keep a stray fuzzy hit in one name from standing before another row's exact one.
-fn score(row: &ConnectorRow, lower: &str, pattern: &Pattern, words: &[&str], matcher: &mut Matcher) -> Option<u32> {
-    const TIER: u32 = 1 << 20;
-    let mut buffer = Vec::new();
-    let mut best = None;
-    let names = [&row.name, &row.id].into_iter().map(|name| (name, 1)).chain(row.aliases.iter().map(|name| (name, 0)));
-    for (name, own) in names {
-        let name_lower = name.to_lowercase();
-        let tier = if name_lower == lower {
-            6 + own
-        } else if name_lower.starts_with(lower) || initials(name).starts_with(lower) {
-            4 + own
-        } else if name_lower.contains(lower) {
-            2 + own
-        } else {
-            0
+struct Query {
+    /// Letters and digits, folded.
+    letters: Vec<char>,
+    words: Vec<Vec<char>>,
+}
+
+impl Query {
+    fn new(query: &str) -> Self {
+        // Nobody types more than that; whoever pastes a page does not wait for it.
+        let query: Vec<char> = query.trim().chars().take(80).collect();
+        let words: Vec<Vec<char>> = query
+            .split(|c| c.is_whitespace())
+            .map(|word| word.iter().filter(|c| c.is_alphanumeric()).map(|c| fold(*c)).collect::<Vec<char>>())
+            .filter(|word| !word.is_empty())
+            .collect();
+        Self { letters: words.concat(), words }
+    }
+}
+
+/// A text as it is compared: its letters and digits, folded, where each stands in the text, and which of them begin a word.
+#[derive(Default)]
+struct Text {
+    letters: Vec<char>,
+    at: Vec<usize>,
+    begins: Vec<bool>,
+}
+
+impl Text {
+    fn read(&mut self, text: &str) {
+        self.letters.clear();
+        self.at.clear();
+        self.begins.clear();
+        let mut before = ' ';
+        for (at, c) in text.chars().enumerate() {
+            if c.is_alphanumeric() {
+                self.letters.push(fold(c));
+                self.at.push(at);
+                // A word, or a hump within one: “gh” for GitHub, “365” in Office365.
+                let hump = (c.is_uppercase() && before.is_lowercase()) || (c.is_numeric() && before.is_alphabetic());
+                self.begins.push(!before.is_alphanumeric() || hump);
+            }
+            before = c;
+        }
+    }
+
+    fn starts(&self) -> impl Iterator<Item = usize> {
+        self.begins.iter().enumerate().filter(|(_, begins)| **begins).map(|(at, _)| at)
+    }
+
+    fn begins_at(&self, at: usize, letters: &[char]) -> bool {
+        self.letters.get(at..).is_some_and(|rest| rest.starts_with(letters))
+    }
+
+    fn places(&self, letters: impl IntoIterator<Item = usize>) -> Vec<usize> {
+        letters.into_iter().filter_map(|letter| self.at.get(letter).copied()).collect()
+    }
+
+    /// The best way in which the query is in the text, how loosely, and the characters that it is made of.
+    fn find(&self, query: &Query) -> Option<(Way, usize, Vec<usize>)> {
+        let wanted = &query.letters;
+        let run = |start: usize| self.places(start..start + wanted.len());
+        if self.begins_at(0, wanted) {
+            let way = if self.letters.len() == wanted.len() { Way::Whole } else { Way::Begins };
+            return Some((way, 0, run(0)));
+        }
+        if let Some(start) = self.starts().find(|start| self.begins_at(*start, wanted)) {
+            return Some((Way::Words, start, run(start)));
+        }
+        if query.words.len() > 1 {
+            let found: Option<Vec<usize>> = query.words.iter().map(|word| self.starts().find(|start| self.begins_at(*start, word))).collect();
+            if let Some(starts) = found {
+                let mut letters: Vec<usize> = starts.iter().zip(&query.words).flat_map(|(start, word)| *start..start + word.len()).collect();
+                letters.sort_unstable();
+                letters.dedup();
+                return Some((Way::Words, 0, self.places(letters)));
+            }
+        }
+        let initials: Vec<usize> = self.starts().collect();
+        let same = initials.iter().zip(wanted).all(|(start, letter)| self.letters.get(*start) == Some(letter));
+        if wanted.len() > 1 && initials.len() >= wanted.len() && same {
+            return Some((Way::Initials, initials.len() - wanted.len(), self.places(initials.into_iter().take(wanted.len()))));
+        }
+        if wanted.len() > 1
+            && let Some(start) = self.letters.windows(wanted.len()).position(|window| window == wanted)
+        {
+            return Some((Way::Inside, start, run(start)));
+        }
+        let scattered = self.starts().filter_map(|start| self.scattered(start, wanted)).min_by_key(|(loose, _)| *loose);
+        scattered.map(|(loose, letters)| (Way::Scattered, loose, self.places(letters)))
+    }
+
+    /// Letters left out within a word, or the beginnings of words: “zndsk” in Zendesk, “gspeech” in Google Speech-to-Text.
+    fn scattered(&self, start: usize, wanted: &[char]) -> Option<(usize, Vec<usize>)> {
+        const WIDEST: usize = 3;
+        let (first, rest) = wanted.split_first()?;
+        if wanted.len() < 3 || self.letters.get(start) != Some(first) {
+            return None;
+        }
+        let (mut at, mut loose, mut letters) = (start, 0, vec![start]);
+        for letter in rest {
+            let ahead = at + 1..self.letters.len();
+            let within = ahead.clone().take(WIDEST).take_while(|place| !self.begins[*place]).find(|place| self.letters[*place] == *letter);
+            let next = within.or_else(|| ahead.clone().find(|place| self.begins[*place] && self.letters[*place] == *letter))?;
+            loose += next - at - 1;
+            letters.push(next);
+            at = next;
+        }
+        Some((loose, letters))
+    }
+}
+
+/// Each text of a row that it is found by, and how much it counts: names before other names before categories.
+fn texts(row: &ConnectorRow) -> impl Iterator<Item = (Place, &str, u32)> {
+    std::iter::once((Place::Name, &*row.name, 4))
+        .chain(row.names.iter().enumerate().map(|(i, (_, name))| (Place::OtherName(i), &**name, 3)))
+        .chain(row.aliases.iter().enumerate().map(|(i, alias)| (Place::Alias(i), &**alias, 2)))
+        .chain(std::iter::once((Place::Id, &*row.id, 1)))
+        .chain(row.categories.iter().enumerate().map(|(i, category)| (Place::Category(i), &**category, 0)))
+}
+
+/// One number to sort by: the way, then which text it was, then how close.
+fn score(way: Way, weight: u32, loose: usize, length: usize, row: &ConnectorRow) -> u32 {
+    let near = |n: usize, most: u32| most.saturating_sub(u32::try_from(n).unwrap_or(most));
+    let practice = u32::from(row.status != ConnectorStatus::Practice);
+    (way as u32) << 20 | weight << 16 | near(loose, 63) << 9 | near(length, 127) << 1 | practice
+}
+
+fn best(row: &ConnectorRow, at: usize, query: &Query, text: &mut Text) -> Option<(u32, Found)> {
+    let mut best: Option<(u32, Found)> = None;
+    for (place, content, weight) in texts(row) {
+        text.read(content);
+        let Some((way, loose, letters)) = text.find(query) else { continue };
+        // A category is a whole word or the beginning of one, and never stands before a name that is meant.
+        let way = match place {
+            Place::Category(_) if way < Way::Begins => continue,
+            Place::Category(_) => Way::Inside,
+            _ => way,
         };
-        if let Some(score) = pattern.score(Utf32Str::new(name, &mut buffer), matcher) {
-            best = best.max(Some(tier * TIER + score * 2 + own));
+        let score = score(way, weight, loose, text.letters.len(), row);
+        if best.as_ref().is_none_or(|(known, _)| *known < score) {
+            best = Some((score, Found { row: at, place, at: letters }));
         }
     }
-    if best.is_none_or(|best| best < TIER) {
+    best.or_else(|| {
         // What a row is about matches by whole beginnings of words: “gh” is not in “through”.
-        let about = format!("{} {} {} {}", row.name, row.aliases.join(" "), row.categories.join(" "), row.summary).to_lowercase();
-        let begins = |word: &&str| about.split(|c: char| !c.is_alphanumeric()).any(|one| one.starts_with(*word));
-        if words.iter().all(begins) {
-            best = best.max(Some(TIER));
+        let mut left: Vec<&Vec<char>> = query.words.iter().filter(|word| word.len() > 1).collect();
+        if left.len() < query.words.len() {
+            return None;
         }
-    }
-    best
+        for content in texts(row).map(|(_, content, _)| content).chain(std::iter::once(&*row.summary)) {
+            text.read(content);
+            left.retain(|word| !text.starts().any(|start| text.begins_at(start, word)));
+            if left.is_empty() {
+                return Some((score(Way::About, 0, 0, 0, row), Found { row: at, place: Place::About, at: Vec::new() }));
+            }
+        }
+        None
+    })
 }
 
-/// What people shorten a name to: the first letters of its words and humps. “gh” for GitHub, “ad” for Active Directory.
-fn initials(name: &str) -> String {
-    let mut before = ' ';
-    let mut initials = String::new();
-    for letter in name.chars() {
-        if letter.is_alphanumeric() && (!before.is_alphanumeric() || (letter.is_uppercase() && before.is_lowercase())) {
-            initials.extend(letter.to_lowercase());
-        }
-        before = letter;
+/// For a query that nothing has: the names that begin nearly so, with one letter wrong, missing, too many, or two swapped.
+fn nearly(row: &ConnectorRow, at: usize, query: &Query, text: &mut Text) -> Option<(u32, Found)> {
+    if query.letters.len() < 4 {
+        return None;
     }
-    initials
+    for (place, content, weight) in texts(row).filter(|(_, _, weight)| *weight > 1) {
+        text.read(content);
+        for start in text.starts() {
+            // The first letter is right, as a rule; without it too much would be found.
+            if text.letters.get(start) != query.letters.first() {
+                continue;
+            }
+            for length in (query.letters.len() - 1..=query.letters.len() + 1).rev() {
+                let Some(part) = text.letters.get(start..start + length) else { continue };
+                if one_off(part, &query.letters) {
+                    let found = Found { row: at, place, at: text.places(start..start + length) };
+                    return Some((score(Way::Nearly, weight, start, text.letters.len(), row), found));
+                }
+            }
+        }
+    }
+    None
+}
+
+/// Whether two texts differ by one letter, one letter more or less, or two neighbours swapped.
+fn one_off(a: &[char], b: &[char]) -> bool {
+    let same = a.iter().zip(b).take_while(|(a, b)| a == b).count();
+    let (a, b) = (&a[same..], &b[same..]);
+    match (a, b) {
+        ([x, y, a @ ..], [v, w, b @ ..]) if x == w && y == v && a == b => true,
+        ([_, a @ ..], [_, b @ ..]) if a == b => true,
+        ([_, a @ ..], b) if a == b => true,
+        (a, [_, b @ ..]) => a == b,
+        _ => a.is_empty() && b.is_empty(),
+    }
+}
+
+/// A character as it is compared: small, without accent. One becomes one, so that places stay places.
+fn fold(c: char) -> char {
+    if c.is_ascii() { c.to_ascii_lowercase() } else { normalize(c).to_lowercase().next().unwrap_or(c) }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{ConnectorStatus, Origin};
+    use crate::model::Origin;
+    use std::borrow::Cow;
 
-    fn row(id: &str, name: &str, aliases: &[&str], category: &str) -> ConnectorRow {
+    fn row(id: &'static str, name: &'static str, aliases: &[&'static str], category: &'static str) -> ConnectorRow {
         ConnectorRow {
-            id: id.to_owned(),
-            name: name.to_owned(),
+            id: id.into(),
+            name: name.into(),
+            names: Cow::default(),
             status: ConnectorStatus::Available,
-            category: category.to_owned(),
-            categories: vec![category.to_owned()],
-            auth: vec![],
-            resources: vec![],
+            category: category.into(),
+            categories: vec![category.into()].into(),
+            auth: Cow::default(),
+            resources: Cow::default(),
+            reads: Cow::default(),
             origin: Origin::BuiltIn,
-            summary: String::new(),
-            aliases: aliases.iter().map(|s| (*s).to_owned()).collect(),
+            summary: "".into(),
+            aliases: aliases.iter().map(|alias| Cow::Borrowed(*alias)).collect(),
         }
     }
 
-    fn found(query: &str) -> Vec<String> {
-        let rows = vec![
+    fn rows() -> Vec<ConnectorRow> {
+        let mut rows = vec![
             row("microsoft-365", "Microsoft 365", &["Entra ID", "Azure AD", "Graph"], "identity"),
             row("okta", "Okta", &[], "identity"),
             row("insightly-crm", "Insightly CRM", &[], "crm"),
             row("github", "GitHub", &[], "development"),
             row("ironclad-clickwrap", "Ironclad Clickwrap", &["PactSafe"], "contracts"),
             row("icertis", "Icertis", &["ICI"], "contracts"),
+            row("mail", "Mail", &[], "mail"),
+            row("hyper-v", "Hyper-V", &[], "infrastructure"),
+            row("zendesk", "Zendesk", &[], "support"),
+            row("through", "Passthrough", &[], "generic"),
+            row("salesforce", "Salesforce", &["SFDC"], "crm"),
+            row("clickup", "ClickUp", &[], "productivity"),
         ];
-        matching(rows, query).into_iter().map(|row| row.id).collect()
+        rows[6].names = vec![("fr".into(), "Courrier santé".into())].into();
+        rows[9].summary = "Records of a vendor without a connector.".into();
+        rows
+    }
+
+    fn found(query: &str) -> Vec<String> {
+        matching(rows(), query).into_iter().map(|row| row.id.into_owned()).collect()
     }
 
     #[test]
@@ -112,8 +341,29 @@ mod tests {
             ("icert", "icertis"),
             ("ici", "icertis"),
             ("iron click", "ironclad-clickwrap"),
+            ("click iron", "ironclad-clickwrap"),
+            // The beginning of a name goes before that of a later word in it.
+            ("click", "clickup"),
+            ("ic", "icertis"),
+            // What stands between letters does not matter, nor do accents.
+            ("hyperv", "hyper-v"),
+            ("microsoft365", "microsoft-365"),
+            ("m365", "microsoft-365"),
+            ("sante", "mail"),
+            ("SANTÉ", "mail"),
+            ("courr", "mail"),
+            // Letters left out, swapped, too many.
+            ("zndsk", "zendesk"),
+            ("slsfrc", "salesforce"),
+            ("githbu", "github"),
+            ("zzendesk", "zendesk"),
+            ("zenndesk", "zendesk"),
+            ("salesfroce", "salesforce"),
+            ("sfdc", "salesforce"),
+            ("vendor without", "through"),
+            ("foo", ""),
         ] {
-            assert_eq!(found(query).first().map(String::as_str), Some(first), "{query}");
+            assert_eq!(found(query).first().map_or("", String::as_str), first, "{query}");
         }
     }
 
@@ -122,6 +372,36 @@ mod tests {
         assert_eq!(found("contracts").len(), 2);
         assert_eq!(found("identity").len(), 2);
         assert!(found("zzzzqq").is_empty());
-        assert_eq!(found("  ").len(), 6);
+        assert_eq!(found("  ").len(), rows().len());
+        assert_eq!(found("&").len(), rows().len());
+        assert_eq!(found(&"x".repeat(100_000)), Vec::<String>::new());
+    }
+
+    #[test]
+    fn what_matched_can_be_shown() {
+        let rows = rows();
+        let first = |query: &str| search(&rows, query).into_iter().next().unwrap();
+        let shown = |query: &str| {
+            let found = first(query);
+            let row = &rows[found.row];
+            let text = match found.place {
+                Place::Name => &row.name,
+                Place::OtherName(i) => &row.names[i].1,
+                Place::Alias(i) => &row.aliases[i],
+                Place::Id => &row.id,
+                Place::Category(i) => &row.categories[i],
+                Place::About => &row.summary,
+            };
+            found.at.iter().filter_map(|at| text.chars().nth(*at)).collect::<String>()
+        };
+        assert_eq!(shown("hyperv"), "HyperV");
+        assert_eq!(shown("gh"), "GH");
+        assert_eq!(shown("sante"), "santé");
+        assert_eq!(first("sante").place, Place::OtherName(0));
+        assert_eq!(shown("zndsk"), "Zndsk");
+        assert_eq!(shown("click iron"), "IronClick");
+        assert_eq!(first("graph").place, Place::Alias(2));
+        assert_eq!(first("infra").place, Place::Category(0));
+        assert_eq!(shown("okta"), "Okta");
     }
 }

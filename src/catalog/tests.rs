@@ -1,4 +1,5 @@
 use super::*;
+use std::collections::HashMap;
 
 /// Judged in full by `ops`, which knows the syntax of paths; here only that there is one.
 fn any_path(path: &str) -> Result<(), String> {

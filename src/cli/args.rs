@@ -15,6 +15,26 @@ fn choice<T: Copy + Send + Sync + 'static>(names: &'static [(&'static str, &'sta
     .try_map(move |given| names.iter().find(|(name, json, _)| given == *name || given == *json).map(|(_, _, value)| *value).ok_or(given))
 }
 
+/// A way to authenticate, by the word of JSON: `oauth2_code`, also written `oauth2-code`.
+pub fn auth_kind() -> impl TypedValueParser<Value = &'static str> {
+    choice(&[
+        ("oauth2-code", "oauth2_code", "oauth2_code"),
+        ("device", "device", "device"),
+        ("client-credentials", "client_credentials", "client_credentials"),
+        ("jwt-bearer", "jwt_bearer", "jwt_bearer"),
+        ("signed-jwt", "signed_jwt", "signed_jwt"),
+        ("password", "password", "password"),
+        ("login", "login", "login"),
+        ("oauth1", "oauth1", "oauth1"),
+        ("aws-sigv4", "aws_sigv4", "aws_sigv4"),
+        ("api-key", "api_key", "api_key"),
+        ("bearer", "bearer", "bearer"),
+        ("basic", "basic", "basic"),
+        ("mtls", "mtls", "mtls"),
+        ("none", "none", "none"),
+    ])
+}
+
 pub fn table() -> impl TypedValueParser<Value = Table> {
     choice(&[
         ("people", "people", Table::People),

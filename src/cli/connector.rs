@@ -2,15 +2,17 @@
 
 use std::path::PathBuf;
 
-use clap::Subcommand;
+use clap::{Args, Subcommand};
 use indexmap::IndexMap;
 use serde_json::{Value, json};
 
 use super::output::{self, Table, Tone, cell};
 use super::{Context, args, labels};
 use crate::model::{self, Input};
+use crate::ops::connectors::{Listing, Used};
 use crate::ops::coverage::{self, Lack};
-use crate::ops::{Result, connectors};
+use crate::ops::facets::{self, Facet, Facets};
+use crate::ops::{Result, checklist, connectors};
 use crate::{problem, t};
 
 #[derive(Subcommand)]
@@ -19,6 +21,8 @@ pub enum Connector {
     List {
         #[arg(long, short, value_name = "TEXT", help = t!("cli.connector.search"))]
         search: Option<String>,
+        #[command(flatten)]
+        narrow: Narrow,
     },
     #[command(about = t!("cli.connector.show"))]
     Show {
@@ -28,6 +32,8 @@ pub enum Connector {
         method: Option<String>,
         #[arg(long, value_name = "KEY=VALUE", value_parser = args::pair, help = t!("cli.connector.set"))]
         set: Vec<(String, String)>,
+        #[arg(long, help = t!("cli.connector.checklist"))]
+        checklist: bool,
     },
     #[command(about = t!("cli.connector.check"))]
     Check {
@@ -38,35 +44,111 @@ pub enum Connector {
     Coverage,
 }
 
+/// Which connectors are listed. A flag that is given twice widens, another one narrows.
+#[derive(Args)]
+pub struct Narrow {
+    #[arg(long, value_name = "CATEGORY", help = t!("cli.connector.by_category"))]
+    category: Vec<String>,
+    #[arg(long, value_name = "METHOD", value_parser = args::auth_kind(), help = t!("cli.connector.by_method"))]
+    method: Vec<&'static str>,
+    #[arg(long, value_name = "STATUS", value_parser = ["available", "preview", "practice"], help = t!("cli.connector.by_status"))]
+    status: Vec<String>,
+    #[arg(long, value_name = "KIND", value_parser = ["users", "groups", "applications", "hardware", "software"], help = t!("cli.connector.by_reads"))]
+    reads: Vec<String>,
+    #[arg(long, help = t!("cli.connector.by_users"))]
+    users: bool,
+    #[arg(long, help = t!("cli.connector.by_connected"))]
+    connected: bool,
+    #[arg(long, help = t!("cli.connector.by_own"))]
+    own: bool,
+    #[arg(long, help = t!("cli.connector.by_recent"))]
+    recent: bool,
+}
+
+impl Narrow {
+    fn facets(&self) -> Facets {
+        let mut facets = Facets::default();
+        let categories = self.category.iter().map(|text| (Facet::Category, text.trim().to_lowercase()));
+        let methods = self.method.iter().map(|word| (Facet::Method, (*word).to_owned()));
+        let statuses = self.status.iter().map(|word| (Facet::Status, word.clone()));
+        let reads = self.reads.iter().map(|word| (Facet::Reads, word.clone()));
+        for (facet, value) in categories.chain(methods).chain(statuses).chain(reads) {
+            facets.add(facet, &value);
+        }
+        for (given, facet, value) in
+            [(self.users, Facet::Reads, "users"), (self.connected, Facet::Connected, facets::YES), (self.own, Facet::Origin, facets::OWN)]
+        {
+            if given {
+                facets.add(facet, value);
+            }
+        }
+        facets
+    }
+}
+
 pub fn run(context: &Context, command: Connector) -> Result<u8> {
     match command {
-        Connector::List { search } => list(context, search.as_deref()),
-        Connector::Show { id, method, set } => show(context, &id, method.as_deref(), set.into_iter().collect()),
+        Connector::List { search, narrow } => list(context, search, &narrow),
+        Connector::Show { id, method, set, checklist } => show(context, &id, method.as_deref(), set.into_iter().collect(), checklist),
         Connector::Check { files } => check(context, &files),
         Connector::Coverage => coverage(context),
     }
 }
 
-fn list(context: &Context, search: Option<&str>) -> Result<u8> {
-    let rows = connectors::list(&context.ws, search)?;
-    context.print(&rows, |rows| {
-        let mut table =
-            Table::new(&[t!("cli.column.id"), t!("cli.column.name"), t!("cli.column.status"), t!("cli.column.category"), t!("cli.column.methods")]);
-        for row in rows {
+fn list(context: &Context, search: Option<String>, narrow: &Narrow) -> Result<u8> {
+    let wanted = connectors::Wanted { search, facets: narrow.facets(), recent: narrow.recent };
+    let listings = connectors::find(&context.ws, &wanted)?;
+    context.print(&listings, |listings| {
+        // Without any of the workspace's own, the column would be empty.
+        let connected = listings.iter().any(|one| one.connected.is_some());
+        let mut titles = vec![
+            t!("cli.column.id"),
+            t!("cli.column.name"),
+            t!("cli.column.status"),
+            t!("cli.column.category"),
+            t!("cli.column.methods"),
+            t!("cli.column.reads"),
+        ];
+        if connected {
+            titles.push(t!("cli.column.connected"));
+        }
+        let mut table = Table::new(&titles);
+        for Listing { row, connected: used } in listings {
             let tone = if row.status == model::ConnectorStatus::Available { Tone::Plain } else { Tone::Notice };
             // The default method carries a star.
             let methods: Vec<String> = row.auth.iter().map(|auth| format!("{}{}", auth.method, if auth.default { "*" } else { "" })).collect();
-            table.row(vec![
-                cell(&row.id),
-                cell(&row.name),
+            let reads = Facet::Reads.values(row, None);
+            let mut cells = vec![
+                cell(&*row.id),
+                cell(&*row.name),
                 cell(labels::connector_status(row.status)).tone(tone),
-                cell(&row.category),
+                cell(&*row.category),
                 cell(methods.join(" ")),
-            ]);
+                cell(reads.join(" ")),
+            ];
+            if connected {
+                cells.push(used.map_or_else(|| cell(""), |used| standing(&used)));
+            }
+            table.row(cells);
         }
-        table.print(t!("cli.connector.none"))
+        table.print(t!("cli.connector.none"))?;
+        if listings.is_empty() {
+            output::remark(t!("cli.connector.none_do"));
+        }
+        Ok(())
     })?;
     Ok(0)
+}
+
+/// What the workspace has of a connector: `2 credentials, refused`.
+fn standing(used: &Used) -> output::Cell {
+    match used.status {
+        Some(status) => {
+            let (word, tone) = labels::credential_status(status);
+            cell(t!("cli.connector.standing", n = used.credentials, status = word)).tone(tone)
+        }
+        None => cell(t!("cli.connector.drafts", n = used.drafts)).tone(Tone::Dim),
+    }
 }
 
 /// The row of the list in full. At the top stand the inputs, addresses and scopes of one method: the named or the default one.
@@ -118,13 +200,18 @@ fn full(connector: &model::Connector, method: &str) -> Value {
     })
 }
 
-fn show(context: &Context, id: &str, method: Option<&str>, settings: IndexMap<String, String>) -> Result<u8> {
+fn show(context: &Context, id: &str, method: Option<&str>, settings: IndexMap<String, String>, checklist: bool) -> Result<u8> {
     let connector = connectors::get(&context.ws, id)?;
     let method = match method {
         Some(method) if connector.auth.contains_key(method) => method,
         Some(method) => return Err(unknown_method(&connector, method)),
         None => connector.default_auth().map_or("", |(method, _)| method),
     };
+    if checklist {
+        let list = checklist::of(&connector, method, &settings);
+        context.print(&list, |list| checklist::plain(list).lines().try_for_each(output::line))?;
+        return Ok(0);
+    }
     let mut document = full(&connector, method);
     if !settings.is_empty() {
         let mut settings = settings;
@@ -151,9 +238,12 @@ fn human(connector: &model::Connector, method: &str, document: &Value) -> Result
         (t!("cli.column.origin"), labels::origin(&connector.origin)),
         (t!("cli.column.method"), method.to_owned()),
     ];
-    for (label, key) in
-        [(t!("cli.column.authorize_url"), "authorize_url"), (t!("cli.column.token_url"), "token_url"), (t!("cli.column.base_url"), "base_url")]
-    {
+    for (label, key) in [
+        (t!("cli.column.authorize_url"), "authorize_url"),
+        (t!("cli.column.device_url"), "device_url"),
+        (t!("cli.column.token_url"), "token_url"),
+        (t!("cli.column.base_url"), "base_url"),
+    ] {
         // With inputs given, as it comes out with them.
         if let Some(address) = document["resolved"][key].as_str().or_else(|| document[key].as_str()) {
             top.push((label, address.to_owned()));
@@ -162,6 +252,10 @@ fn human(connector: &model::Connector, method: &str, document: &Value) -> Result
     let scopes = document["resolved"]["scopes"].as_array().or_else(|| document["scopes"].as_array());
     if let Some(scopes) = scopes.filter(|scopes| !scopes.is_empty()) {
         top.push((t!("cli.column.scopes"), scopes.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" ")));
+    }
+    let missing: Vec<&str> = document["resolved"]["missing"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    if !missing.is_empty() {
+        top.push((t!("cli.column.missing"), t!("cli.connector.missing", inputs = missing.join(", "))));
     }
     for note in &connector.notes {
         top.push((t!("cli.column.note"), note.clone()));

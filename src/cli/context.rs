@@ -176,5 +176,18 @@ mod tests {
         let live: String = text.lines().map(|line| line.strip_prefix("#: ").unwrap_or(line)).fold(String::new(), |all, line| all + line + "\n");
         let config: Config = parse_toml(&live, "config.example.toml").unwrap();
         assert!(config.theme.is_some() && config.mouse.is_some() && config.deactivate_share == Some(30) && !config.keys.is_empty());
+        assert_eq!((config.expiring_days, config.overview_days), (Some(14), Some(30)));
+    }
+
+    #[test]
+    fn days_that_are_none_are_told() {
+        for (text, hint) in
+            [("expiring_days = 0", "1 to"), ("overview_days = -3", "-3"), ("expiring_days = 99999", "99999"), ("expiring_days = \"14d\"", "string")]
+        {
+            let problem = parse_toml::<Config>(&format!("mouse = true\n{text}\n"), "config.toml").unwrap_err();
+            assert!(problem.exit_code() == 2 && problem.what.contains('2') && problem.why.contains(hint), "{problem:?}");
+        }
+        let config = parse_toml::<Config>("expiring_days = 45\noverview_days = 365", "config.toml").unwrap();
+        assert_eq!((config.expiring_days, config.overview_days), (Some(45), Some(365)));
     }
 }

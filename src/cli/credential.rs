@@ -85,8 +85,8 @@ pub enum Credential {
     Calendar,
     #[command(about = t!("cli.credential.expiring"))]
     Expiring {
-        #[arg(long, value_name = "TIME", default_value = "14d", value_parser = args::duration, help = t!("cli.credential.within"))]
-        within: Duration,
+        #[arg(long, value_name = "TIME", value_parser = args::duration, help = t!("cli.credential.within"))]
+        within: Option<Duration>,
     },
 }
 
@@ -182,7 +182,7 @@ pub fn run(context: &Context, command: Credential) -> Result<u8> {
         Credential::Token { name } => life::token(context, &name),
         Credential::Scopes { name } => life::scopes(context, &name),
         Credential::Calendar => life::calendar(context),
-        Credential::Expiring { within } => life::expiring(context, within),
+        Credential::Expiring { within } => life::expiring(context, within.unwrap_or_else(|| credentials::soon(ws))),
     }
 }
 
@@ -495,6 +495,7 @@ fn fill(
         if references.contains_key(&input.key) {
             continue;
         }
+        let input = &credentials::asked(&context.ws, connector, draft, input);
         let kept = draft.secrets.contains(&input.key) || draft.references.contains_key(&input.key);
         let has = if input.secret { kept || secrets.contains_key(&input.key) } else { draft.settings.get(&input.key).is_some_and(|v| !v.is_empty()) };
         let answered = secrets.contains_key(&input.key) || given.set.iter().any(|(key, _)| *key == input.key);

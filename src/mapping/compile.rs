@@ -299,7 +299,7 @@ impl Compiled {
             };
             match rule.unless_bits {
                 // What is no number says nothing.
-                Some(bits) => text.parse::<i64>().is_ok_and(|number| number.cast_unsigned() & bits == 0),
+                Some(bits) => text.parse::<i64>().map_or(true, |number| number.cast_unsigned() & bits == 0),
                 None => rule.values.iter().any(|value| value.eq_ignore_ascii_case(&text)),
             }
         })
@@ -478,6 +478,12 @@ mod tests {
         ] {
             let slots = compiled.projection().record(&record).unwrap();
             assert_eq!((compiled.takes(&slots), compiled.active(&slots)), (Ok(takes), active), "{record}");
+        }
+        let rule = ActiveRule { path: "status".into(), values: Vec::new(), unless_bits: Some(2) };
+        let compiled = compile(&Spec { active: Some(&rule), ..spec(&mappings, &fields, None) }).unwrap();
+        for (status, active) in [(json!(512), true), (json!("514"), false), (json!(-2_147_483_646_i64), false), (json!("unreadable"), true)] {
+            let slots = compiled.projection().record(&json!({"email": "a@example.com", "status": status})).unwrap();
+            assert_eq!(compiled.active(&slots), active, "{status}");
         }
     }
 

@@ -80,7 +80,8 @@ pub struct End {
     /// The input that holds it.
     pub field: String,
     pub at: Time,
-    /// `token` (read in it) or `vendor` (the vendor said so).
+    /// `token` (read in it), `vendor` (the vendor said so), or `guess` (the vendor named several, and which of them this is cannot be told:
+    /// the first to end).
     pub known_from: String,
 }
 

@@ -71,10 +71,11 @@ pub struct AuthMethod {
     pub refresh_url: Vec<String>,
     #[serde(default, deserialize_with = "one_or_many")]
     pub revoke_url: Vec<String>,
-    /// The vendor ends the whole access of the client to the account when one token is revoked, also what a later consent gave: a replaced
-    /// token is then left alone.
+    /// Whether the vendor ends the whole access of the client to the account when one token is revoked, also what a later consent gave. A
+    /// token that a new consent replaced is revoked only where this is known to be `false`: one that is left over does less harm than new
+    /// ones that end (RFC 7009 §2.1 leaves it to the server which related tokens it ends).
     #[serde(default)]
-    pub revokes_grant: bool,
+    pub revokes_grant: Option<bool>,
     /// RFC 8628 §3.1.
     #[serde(default, deserialize_with = "one_or_many")]
     pub device_url: Vec<String>,
@@ -405,7 +406,7 @@ pub struct Scopes {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ExpiryLookup {
-    /// The secret input whose end it is.
+    /// The input whose end it is: a secret, or a certificate.
     pub input: String,
     /// The header of the test's answer that holds it, or …
     #[serde(default)]
@@ -421,9 +422,15 @@ pub struct ExpiryLookup {
     /// … and in each the path of its end, …
     #[serde(default)]
     pub value: String,
-    /// … and of the first characters of the secret, to know it by.
+    /// … and of the first characters of the secret, to know it by, …
     #[serde(default)]
     pub hint: Option<String>,
+    /// … of the certificate itself (DER in base64), …
+    #[serde(default)]
+    pub certificate: Option<String>,
+    /// … or of its SHA-1 thumbprint (in hex, or its bytes in base64).
+    #[serde(default)]
+    pub thumbprint: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

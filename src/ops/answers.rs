@@ -1,4 +1,4 @@
-//! A wizard as a file: everything that was answered, secrets as references only. The same file gives the same credential again.
+//! A wizard as a file: everything that was answered, secrets as references only. The same file gives the same credential or integration again.
 
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -6,10 +6,19 @@ use std::path::Path;
 
 use indexmap::IndexMap;
 
-use super::{Result, Workspace, credentials};
+use super::{Result, Workspace, credentials, integrations};
 use crate::model::{Connector, Problem};
 use crate::words::clean;
 use crate::{problem, t};
+
+/// Whose answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Of {
+    /// A draft or a credential, by id or name; `intertie credential add --answers` reads the file.
+    Credential(String),
+    /// An integration, by id or name; `intertie integration apply` reads the file.
+    Integration(String),
+}
 
 /// What the file is made of, from a draft or from a credential.
 struct Given {
@@ -53,8 +62,11 @@ pub fn of(ws: &Workspace, draft_or_credential: &str) -> Result<String> {
 }
 
 /// Writes the answers to a file that only its owner can read, in the place of one that is there.
-pub fn save(ws: &Workspace, draft_or_credential: &str, path: &Path) -> Result<()> {
-    let text = of(ws, draft_or_credential)?;
+pub fn save(ws: &Workspace, of: &Of, path: &Path) -> Result<()> {
+    let text = match of {
+        Of::Credential(name) => self::of(ws, name)?,
+        Of::Integration(name) => integrations::export(ws, name)?,
+    };
     let failed = |error: std::io::Error| -> Problem {
         problem!(Failed, "answers.failed", path = clean::line(&path.display().to_string(), 200), reason = error)
     };
@@ -158,7 +170,7 @@ mod tests {
         assert_eq!(read["secrets"]["client_secret"].as_str(), Some("env:INTERTIE_CLICKWRAP_PROD_2_CLIENT_SECRET"));
         let path = dir.path().join("x.answers.toml");
         std::fs::write(&path, "old").unwrap();
-        save(&ws, &draft.id, &path).unwrap();
+        save(&ws, &Of::Credential(draft.id.clone()), &path).unwrap();
         assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
         use std::os::unix::fs::PermissionsExt as _;
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);

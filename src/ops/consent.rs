@@ -81,6 +81,12 @@ impl Consent {
         if self.offered.load(Ordering::Acquire) { Route::Pasted } else { Route::Browser }
     }
 
+    /// The address that takes the place of `shown`, once that has ended because its request was pushed (RFC 9126), and when it ends itself.
+    /// Waits for it, for ever where there is none; to be asked beside `finish`.
+    pub async fn renewed(&self, shown: &str) -> (String, Time) {
+        self.begun.renewed(shown).await
+    }
+
     /// Waits for the first valid answer, redeems it, and keeps the tokens in the vault under the draft's id. Requests that are no valid
     /// answer are reported to the sink, and the wait goes on.
     pub async fn finish(&self, ws: &Workspace, sink: &Sink) -> Result<()> {

@@ -19,9 +19,9 @@ use crate::{problem, t};
 pub use super::consent::{
     Consent, ConsentView, DeviceView, RedirectUri, consent_begin, needs_consent, open_browser, redirect_mismatch, redirect_uri,
 };
-pub use draft::{draft_check, draft_discard, draft_get, draft_new, draft_reference, draft_save, draft_secret, drafts};
-pub use end::{delete, revocable, revoke, settled, unused, used_by};
-pub use expiry::{CalendarRow, Expiry, calendar, expiring, set_secret_expiry};
+pub use draft::{asked, draft_check, draft_discard, draft_get, draft_new, draft_reference, draft_save, draft_secret, drafts};
+pub use end::{Retired, delete, held_at_vendor, retire, revocable, revoke, settled, unused, used_by};
+pub use expiry::{CalendarRow, Expiry, calendar, expiring, overview_horizon, set_secret_expiry, soon};
 pub use finish::{Saved, draft_finish, renew, save};
 pub use proof::{draft_test, test};
 pub use rotate::{rotate, rotate_back};

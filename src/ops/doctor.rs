@@ -1,7 +1,6 @@
 //! `intertie doctor`: what is right and wrong with this host.
 
 use std::os::unix::fs::PermissionsExt as _;
-use std::time::Duration;
 
 use super::{Result, Workspace, connectors, credentials, runs, vault};
 use crate::model::{Credential, CredentialStatus, Finding, Problem, Severity, Time};
@@ -189,7 +188,7 @@ fn look_at_credentials(ws: &Workspace) -> Result<Look> {
         let problem = problem!(PersonMustAct, "doctor.credentials.unreadable", name = clean::line(&name, 120), reason = reason);
         return Ok(Look::bad(Severity::Error, problem));
     }
-    if let Some(first) = credentials::expiring(ws, Duration::from_secs(14 * 86_400))?.first() {
+    if let Some(first) = credentials::expiring(ws, credentials::soon(ws))?.first() {
         let problem = problem!(PersonMustAct, "doctor.credentials.expiring", name = clean::line(&first.name, 120), at = first.at);
         return Ok(Look::bad(Severity::Warning, problem));
     }

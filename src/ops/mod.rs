@@ -6,6 +6,7 @@
 
 pub mod answers;
 pub mod authorize;
+pub mod checklist;
 pub mod connectors;
 pub mod consent;
 pub mod console;
@@ -15,6 +16,7 @@ pub mod data;
 pub mod demo;
 pub mod discover;
 pub mod doctor;
+pub mod facets;
 pub mod integrations;
 pub mod mappings;
 pub mod notices;

@@ -16,7 +16,7 @@ pub struct Overview {
     /// The last run of each integration, where it failed or was partial.
     pub failed: Vec<Run>,
     pub recent: Vec<Run>,
-    /// Within 30 days.
+    /// Within the days that the configuration says, 30 otherwise.
     pub expiring: Vec<Expiry>,
     pub unread: u64,
     pub people: u64,
@@ -56,8 +56,6 @@ pub enum NextStepKind {
     LookAtData,
 }
 
-/// Secrets and tokens that end so soon are shown.
-const SOON: std::time::Duration = std::time::Duration::from_secs(30 * 24 * 3600);
 const RECENT: usize = 10;
 
 /// Everything on one page; a few milliseconds, however many records there are.
@@ -81,7 +79,7 @@ pub fn summary(ws: &Workspace) -> Result<Overview> {
         running: store.read(|connection| runs::running(connection, None))?,
         failed: rows.iter().filter_map(|row| row.last.as_ref()).filter(failed).cloned().collect(),
         recent: store.read(|connection| runs::list(connection, None, RECENT))?,
-        expiring: credentials::expiring(ws, SOON)?,
+        expiring: credentials::expiring(ws, credentials::overview_horizon(ws))?,
         unread: store.read(notices::unread)?,
         people: store.count(Table::People)?,
         saas_users: store.count(Table::SaasUsers)?,

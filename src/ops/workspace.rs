@@ -18,8 +18,25 @@ pub struct Config {
     pub mouse: Option<bool>,
     /// The share of an integration's active records, in percent, that one run may deactivate; 30 when absent.
     pub deactivate_share: Option<u8>,
+    /// What ends within so many days, and does not replace itself, makes a credential `expiring`; 14 when absent.
+    #[serde(deserialize_with = "days")]
+    pub expiring_days: Option<u16>,
+    /// The overview shows what ends within so many days; 30 when absent.
+    #[serde(deserialize_with = "days")]
+    pub overview_days: Option<u16>,
     /// Key bindings by command id: `"credential.test" = "t"`.
     pub keys: indexmap::IndexMap<String, String>,
+}
+
+/// The most days that somebody can mean: ten years.
+const MOST_DAYS: u16 = 3_650;
+
+fn days<'de, D: serde::Deserializer<'de>>(from: D) -> std::result::Result<Option<u16>, D::Error> {
+    use serde::Deserialize as _;
+    use serde::de::Error as _;
+    let days = i64::deserialize(from)?;
+    let fits = u16::try_from(days).ok().filter(|days| (1..=MOST_DAYS).contains(days));
+    fits.map(Some).ok_or_else(|| D::Error::custom(crate::t!("config.days", n = days, most = MOST_DAYS)))
 }
 
 /// Everything is opened when it is first needed: the database, the catalog and the vault are not on the start-up path.
@@ -55,6 +72,11 @@ impl Workspace {
     #[must_use]
     pub fn config(&self) -> &Config {
         &self.0.config
+    }
+
+    /// Whether there is a database already: opening one makes it.
+    pub(crate) fn has_store(&self) -> bool {
+        self.0.store.get().is_some() || Store::exists(&self.0.dir)
     }
 
     pub(crate) fn store(&self) -> Result<&Arc<Store>> {

@@ -39,7 +39,7 @@ fn begin(session: &Session) -> Result<Option<CredentialDraft>> {
             say::remark(&t!("plain.no_such", text = clean::line(&wanted, 80)));
             continue;
         }
-        let names: Vec<String> = rows.iter().map(|row| row.name.clone()).collect();
+        let names: Vec<String> = rows.iter().map(|row| row.name.to_string()).collect();
         let Some(at) = pick::one(t!("plain.credential.which"), &names)? else { continue };
         let connector = connectors::get(ws, &rows[at].id)?;
         if !connector.summary.is_empty() {
@@ -88,7 +88,7 @@ fn walk(session: &Session, mut draft: CredentialDraft) -> Result<()> {
                 continue;
             }
             let kept = draft.secrets.contains(&input.key) || draft.references.contains_key(&input.key);
-            prompt::question(input, kept, &mut draft, &mut secrets)?;
+            prompt::question(&credentials::asked(ws, &connector, &draft, input), kept, &mut draft, &mut secrets)?;
             credentials::draft_save(ws, &draft)?;
             if let Some(secret) = secrets.swap_remove(&input.key) {
                 draft = credentials::draft_secret(ws, &draft.id, &input.key, secret)?;
@@ -174,6 +174,36 @@ pub fn browse(session: &Session) -> Result<()> {
     }
 }
 
+/// Ends what the vendor holds first; where that fails, a person decides. `false`: it stays.
+fn delete(session: &Session, credential: &Credential) -> Result<bool> {
+    let ws = &session.ws;
+    let at_vendor = credentials::held_at_vendor(ws, &credential.id)?;
+    if at_vendor {
+        session.unlock()?;
+    }
+    let retire = |at_vendor: bool| session.wait(async |_| credentials::retire(ws, &credential.id, at_vendor).await);
+    let done = match retire(at_vendor) {
+        Err(problem) if at_vendor => {
+            say::failure(&problem);
+            if !ask::yes(t!("cli.credential.delete_anyway"))? {
+                return Ok(false);
+            }
+            retire(false)?
+        }
+        other => other?,
+    };
+    let name = clean::line(&credential.name, 120);
+    if done.revoked {
+        say::remark(&t!("cli.credential.revoked", name = name));
+    }
+    if done.withdrawn {
+        say::remark(&t!("cli.credential.withdrawn", name = name));
+    }
+    say::remark(&t!("cli.deleted", name = name));
+    done.left.iter().for_each(say::failure);
+    Ok(true)
+}
+
 fn one(session: &Session, id: &str) -> Result<()> {
     let ws = &session.ws;
     loop {
@@ -210,9 +240,9 @@ fn one(session: &Session, id: &str) -> Result<()> {
             }
             3 => {
                 if ask::yes(&t!("cli.confirm.delete_credential", name = clean::line(&credential.name, 120)))? {
-                    credentials::delete(ws, id)?;
-                    say::remark(&t!("cli.deleted", name = clean::line(&credential.name, 120)));
-                    return Ok(());
+                    if delete(session, &credential)? {
+                        return Ok(());
+                    }
                 }
             }
             _ => say::remark(&answers::of(ws, id)?),

@@ -1,5 +1,7 @@
 //! The credential wizard's questions, one line each.
 
+use std::convert::Infallible;
+
 use indexmap::IndexMap;
 
 use super::pasting::{self, Source};
@@ -101,13 +103,38 @@ pub async fn consent(ws: &Workspace, draft: &CredentialDraft, source: Source, br
     }
     let pasted = async {
         pasting::offers(source, |text| consent.offer(text)).await;
-        // Standard input has ended; the browser may still answer.
-        if reachable { std::future::pending().await } else { problem!(PersonMustAct, "cli.consent.unreachable") }
+        if !reachable {
+            return problem!(PersonMustAct, "cli.consent.unreachable");
+        }
+        if source != Source::Nobody {
+            say::remark(&still_open(view));
+        }
+        std::future::pending().await
     };
     tokio::select! {
         finished = consent.finish(ws, sink) => finished?,
         problem = pasted => return Err(problem),
+        never = readdressed(&consent) => match never {},
     }
     say::remark(t!("cli.consent.given"));
     Ok(())
+}
+
+/// Which ways are open when nothing can be pasted any more, because standard input has ended; and until when.
+fn still_open(view: &credentials::ConsentView) -> String {
+    let until = view.expires.strftime("%H:%M:%S UTC");
+    match (view.listening, view.device.is_some()) {
+        (true, true) => t!("cli.consent.ended_both", until = until),
+        (true, false) => t!("cli.consent.ended_browser", until = until),
+        (false, _) => t!("cli.consent.ended_device", until = until),
+    }
+}
+
+/// Shows each address that takes the place of one that has ended.
+async fn readdressed(consent: &credentials::Consent) -> Infallible {
+    let mut shown = consent.view.authorize_url.clone();
+    loop {
+        (shown, _) = consent.renewed(&shown).await;
+        say::remark(&format!("\n{}\n\n  {}\n", t!("cli.consent.readdressed"), clean::line(&shown, 16_384)));
+    }
 }

@@ -127,6 +127,23 @@ impl Store {
         self.read(|c| documents(c, "select doc from credential_drafts order by changed desc, rowid desc", []))
     }
 
+    /// When a draft of each connector was changed last, with how many there are of it. Those that replace a credential are among them.
+    pub fn drafted_connectors(&self) -> Result<Vec<(String, u32, Time)>, StoreError> {
+        self.read(|c| {
+            let mut statement = c.prepare("select doc ->> '$.draft.connector', count(*), max(changed) from credential_drafts group by 1")?;
+            let rows = statement.query_map([], |row| Ok((row.get::<_, Option<String>>(0)?, row.get::<_, u32>(1)?, row.get::<_, String>(2)?)))?;
+            let mut found = Vec::new();
+            for row in rows {
+                if let (Some(connector), n, changed) = row?
+                    && let Ok(changed) = changed.parse()
+                {
+                    found.push((connector, n, changed));
+                }
+            }
+            Ok(found)
+        })
+    }
+
     pub fn credential_draft(&self, id: &str) -> Result<Option<KeptDraft>, StoreError> {
         self.read(|c| Ok(documents(c, "select doc from credential_drafts where id = ?1", [id])?.into_iter().next()))
     }

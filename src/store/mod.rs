@@ -71,6 +71,12 @@ impl Store {
         Ok(Self { path, writer: Mutex::new(writer), readers: Mutex::new(Vec::new()), viewer: Mutex::default() })
     }
 
+    /// Whether a directory has a database.
+    #[must_use]
+    pub fn exists(dir: &Path) -> bool {
+        dir.join("intertie.db").exists()
+    }
+
     /// The workspace's directory.
     #[must_use]
     pub fn dir(&self) -> &Path {

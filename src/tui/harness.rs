@@ -114,7 +114,7 @@ impl Harness {
 
     /// Performs the open tasks for real, and those that they lead to, until none is open. Consents are given to `consent`, which has to
     /// see to it that they are answered.
-    pub async fn settle(&mut self, ws: &Workspace, demo: Option<&Arc<Demo>>, consent: impl Fn(Arc<Consent>) + Clone + Send + 'static) {
+    pub async fn settle(&mut self, ws: &Workspace, demo: Option<&Arc<Demo>>, consent: impl Fn(Arc<Consent>) + Clone + Send + Sync + 'static) {
         while !self.open.is_empty() {
             self.settle_next(ws, demo, consent.clone()).await;
         }
@@ -128,7 +128,7 @@ impl Harness {
         }
     }
 
-    async fn settle_next(&mut self, ws: &Workspace, demo: Option<&Arc<Demo>>, consent: impl Fn(Arc<Consent>) + Send + 'static) {
+    async fn settle_next(&mut self, ws: &Workspace, demo: Option<&Arc<Demo>>, consent: impl Fn(Arc<Consent>) + Send + Sync + 'static) {
         let (id, spec) = self.open.remove(0);
         let shown = Arc::new(Mutex::new(None));
         let keep = shown.clone();
@@ -136,9 +136,11 @@ impl Harness {
             workspace: ws.clone(),
             demo: demo.cloned(),
             sink: Sink::none(),
-            on_consent: Box::new(move |given: Arc<Consent>| {
-                *keep.lock().expect("not poisoned") = Some(given.view.clone());
-                consent(given);
+            on_consent: Box::new(move |given: &Arc<Consent>, view| {
+                let first = keep.lock().expect("not poisoned").replace(view).is_none();
+                if first {
+                    consent(Arc::clone(given));
+                }
             }),
         };
         let result = perform(spec.job, around).await;

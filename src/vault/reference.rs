@@ -17,7 +17,7 @@ use zeroize::Zeroizing;
 use super::disk;
 use super::program::{self, Failure};
 use crate::model::{Problem, Secret};
-use crate::words::clean;
+use crate::words::{clean, hide};
 use crate::{problem, t};
 
 /// How long following a reference may take.
@@ -154,10 +154,26 @@ impl fmt::Display for Kv {
 
 fn asked(name: &str, args: &[&str], shown: &str) -> Result<Zeroizing<Vec<u8>>, Problem> {
     program::run(Path::new(name), args, b"", LIMIT).map_err(|failure| match failure {
-        Failure::Missing => problem!(Failed, "reference.no_program", program = name, reference = shown),
+        Failure::Missing => {
+            let what = if name == "op" { t!("reference.program.op") } else { t!("reference.program.pass") };
+            problem!(PersonMustAct, "reference.no_program", program = name, reference = shown, what = what)
+        }
         Failure::TooLong(limit) => problem!(PersonMustAct, "reference.too_long", program = name, reference = shown, n = limit.as_secs()),
-        Failure::Broken(said) | Failure::Refused(said) => problem!(Failed, "reference.refused", program = name, reference = shown, said = said),
+        Failure::Broken(said) | Failure::Refused(said) => {
+            problem!(Failed, "reference.refused", program = name, reference = shown, said = without_sessions(&said))
+        }
     })
+}
+
+/// What a program said, without the tokens that 1Password's own takes from the environment (OP_SERVICE_ACCOUNT_TOKEN, OP_CONNECT_TOKEN,
+/// OP_SESSION_…): it may repeat them.
+fn without_sessions(said: &str) -> String {
+    let tokens = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
+        let name = name.into_string().ok().filter(|name| name.starts_with("OP_") && (name.contains("TOKEN") || name.contains("SESSION")))?;
+        value.into_string().ok().filter(|value| !name.is_empty() && !value.is_empty()).map(Zeroizing::new)
+    };
+    let tokens: Vec<Zeroizing<String>> = std::env::vars_os().filter_map(tokens).collect();
+    hide::hide(said, &tokens.iter().map(|token| token.as_str()).collect::<Vec<_>>())
 }
 
 /// What a file or program answered, as a secret: the first line, or all of a PEM block or a JSON document.

@@ -38,7 +38,7 @@ fn the_same_answers_give_the_same_credential() {
         let first = shell.connect(&vendor.base_url);
         let ws = Workspace::open(&shell.workspace(), Config::default());
         let file = shell.home.path().join("practice.answers.toml");
-        answers::save(&ws, "Practice", &file).unwrap();
+        answers::save(&ws, &answers::Of::Credential("Practice".to_owned()), &file).unwrap();
         let text = std::fs::read_to_string(&file).unwrap();
         assert!(!text.contains(practice::CLIENT_SECRET), "{text}");
         let (second, third) = (replay(&file), replay(&file));
@@ -60,7 +60,7 @@ fn a_reference_stays_the_reference_that_it_is() {
         let first = shell.json(&add, 0);
         let ws = Workspace::open(&shell.workspace(), Config::default());
         let file = shell.home.path().join("practice.answers.toml");
-        answers::save(&ws, "Practice", &file).unwrap();
+        answers::save(&ws, &answers::Of::Credential("Practice".to_owned()), &file).unwrap();
         let second = replay(&file);
         assert_eq!(essence(&second), essence(&first), "{}", std::fs::read_to_string(&file).unwrap());
         assert_eq!(second["references"]["client_secret"], format!("file:{}", secret.display()));

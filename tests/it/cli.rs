@@ -169,6 +169,67 @@ fn a_faulty_configuration_is_told_with_file_and_line() {
 }
 
 #[test]
+fn the_catalog_narrows_by_flags_that_combine() {
+    let shell = Shell::new();
+    let ids = |arguments: &[&str]| {
+        let found = shell.json(&[&["connector", "list"], arguments].concat(), 0);
+        found.as_array().unwrap().iter().map(|row| row["id"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let all = ids(&[]);
+    let users = ids(&["--users"]);
+    assert!(users.len() > 80 && users.len() < all.len());
+    assert_eq!(ids(&["--reads", "users"]), users);
+    let (hr, crm) = (ids(&["--category", "hr"]), ids(&["--category", "CRM"]));
+    assert!(hr.contains(&"bamboohr".to_owned()) && crm.contains(&"salesforce".to_owned()));
+    assert_eq!(ids(&["--category", "hr", "--category", "crm"]).len(), hr.iter().chain(&crm).collect::<std::collections::HashSet<_>>().len());
+    assert!(ids(&["--category", "hr", "--method", "oauth2-code", "--users"]).len() < hr.len());
+    assert_eq!(ids(&["--method", "oauth2_code"]), ids(&["--method", "oauth2-code"]));
+    assert!(ids(&["--status", "preview"]).contains(&"hyper-v".to_owned()));
+    for nothing in [&["--connected"][..], &["--recent"], &["--own"]] {
+        assert_eq!(ids(nothing), Vec::<String>::new(), "{nothing:?}");
+    }
+    // Looking made no workspace.
+    assert!(!shell.workspace().join("intertie.db").exists());
+    assert_eq!(ids(&["--search", "hyperv"])[0], "hyper-v");
+    assert_eq!(ids(&["--search", "courrier"])[0], "mail");
+    shell.json(&["connector", "list", "--method", "telepathy"], 2);
+    let row = &shell.json(&["connector", "list", "--search", "okta"], 0)[0];
+    assert_eq!((&row["reads"][0], &row["connected"]), (&json!("users"), &Value::Null));
+    let (_, said) = shell.text(&["connector", "list", "--search", "qqqqqq"], 0);
+    assert!(said.contains("--category generic"), "{said}");
+
+    // A definition of the workspace's own, which replaces a built-in one, and one of its own.
+    std::fs::create_dir_all(shell.workspace().join("connectors")).unwrap();
+    std::fs::write(
+        shell.workspace().join("connectors/acme-desk.toml"),
+        "schema = 1\nid = \"acme-desk\"\nname = \"Acme Desk\"\nextends = \"zendesk\"\n",
+    )
+    .unwrap();
+    assert_eq!(ids(&["--own"]), ["acme-desk"]);
+    assert!(ids(&["--users"]).contains(&"acme-desk".to_owned()));
+}
+
+#[test]
+fn a_checklist_says_what_connecting_takes() {
+    let shell = Shell::new();
+    let (said, _) = shell.text(&["connector", "show", "slack", "--method", "oauth2_code", "--checklist"], 0);
+    assert!(said.contains("[ ] Register the redirect URI https://") && said.contains("[ ] Client secret (secret)"), "{said}");
+    let list = shell.json(&["connector", "show", "okta", "--checklist"], 0);
+    assert_eq!((&list["method"], &list["default"], &list["consent"]), (&json!("api_key"), &json!(true), &json!(false)));
+    assert_eq!(list["values"][1]["secret"], json!(true));
+    assert_eq!(list["reads"][0]["paging"], json!("link_header"));
+    let resolved = &shell.json(&["connector", "show", "microsoft-365", "--set", "cloud=us-government-l4"], 0)["resolved"];
+    assert_eq!(resolved["missing"], json!(["tenant"]));
+    let (said, _) = shell.text(&["connector", "show", "microsoft-365", "--set", "cloud=us-government-l4"], 0);
+    assert!(said.contains("tenant: give them with --set"), "{said}");
+    let (said, _) = shell.text(&["connector", "show", "microsoft-365", "--set", "tenant=contoso.onmicrosoft.com"], 0);
+    assert!(
+        said.contains("https://login.microsoftonline.com/contoso.onmicrosoft.com/oauth2/v2.0/token") && !said.contains("give them with --set"),
+        "{said}"
+    );
+}
+
+#[test]
 fn the_catalog_is_listed_searched_shown_and_checked() {
     let shell = Shell::new();
     let list = shell.json(&["connector", "list"], 0);

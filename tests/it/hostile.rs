@@ -129,16 +129,18 @@ fn every_pane(text: &str, columns: u16, rows: u16) {
     check(&harness);
     harness.keys("2");
     let row = ConnectorRow {
-        id: text.into(),
-        name: text.into(),
+        id: text.to_owned().into(),
+        name: text.to_owned().into(),
+        names: vec![("fr".into(), text.to_owned().into())].into(),
         status: ConnectorStatus::Available,
-        category: text.into(),
-        categories: vec![text.into()],
-        auth: Vec::new(),
-        resources: vec![text.into()],
+        category: text.to_owned().into(),
+        categories: vec![text.to_owned().into()].into(),
+        auth: Vec::new().into(),
+        resources: vec![text.to_owned().into()].into(),
+        reads: Vec::new().into(),
         origin: Origin::Workspace(text.into()),
-        summary: text.into(),
-        aliases: vec![text.into()],
+        summary: text.to_owned().into(),
+        aliases: vec![text.to_owned().into()].into(),
     };
     harness.answer(|job| *job == Job::LoadConnectors, Answer::Connectors(vec![row]));
     check(&harness);

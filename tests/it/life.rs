@@ -196,18 +196,22 @@ async fn works(practice: &Practice, access: &str) -> bool {
 async fn a_consent_given_anew_ends_the_one_before() {
     let practice = practice::start(practice::Options::default()).await.unwrap();
     let own = include_str!("../../assets/connectors/practice-clickwrap.toml");
-    let whole = own.replace("id = \"practice-clickwrap\"", "id = \"whole\"").replace("pkce = ", "revokes_grant = true\npkce = ");
-    assert!(whole.contains("revokes_grant"));
+    let whole = own.replace("id = \"practice-clickwrap\"", "id = \"whole\"").replace("revokes_grant = false", "revokes_grant = true");
+    let unsure = own.replace("id = \"practice-clickwrap\"", "id = \"unsure\"").replace("revokes_grant = false", "");
+    assert!(whole.contains("revokes_grant = true") && !unsure.contains("revokes_grant"));
     for (connector, revoke_url, old_works, said) in [
         ("practice-clickwrap", None, false, Some("and did")),
         // The vendor would end the new tokens, too.
         ("whole", None, true, None),
+        // Nobody knows whether it would: the old token is left over, and that is told.
+        ("unsure", None, true, Some("left alone")),
         // Nobody is there: the credential is renewed all the same.
         ("practice-clickwrap", Some("http://127.0.0.1:9/revoke"), true, Some("may still be valid")),
     ] {
         let (shell, ws) = stage();
         std::fs::create_dir_all(shell.workspace().join("connectors")).unwrap();
         std::fs::write(shell.workspace().join("connectors/whole.toml"), &whole).unwrap();
+        std::fs::write(shell.workspace().join("connectors/unsure.toml"), &unsure).unwrap();
         let first = draft(&ws, &practice, connector, revoke_url);
         consent(&ws, &practice, &first.id).await;
         let saved = credentials::save(&ws, &first.id).await.unwrap();
@@ -273,5 +277,159 @@ async fn a_credential_ends_at_the_vendor_too() {
         assert_eq!(works(&practice, &access).await, !revoked);
         assert_eq!(shell.json(&["credential", "list"], 0), json!([]));
         assert!(!shell.workspace().join("vault/entries").join(format!("{id}.json")).exists(), "its secrets are gone");
+    }
+}
+
+/// A client that was registered for one credential is taken back with it (RFC 7592 §2.3).
+#[tokio::test(flavor = "multi_thread")]
+async fn a_registered_client_ends_with_its_credential() {
+    let practice = practice::start(practice::Options::default()).await.unwrap();
+    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    let known = async |client: &str| {
+        let form = [("grant_type", "client_credentials"), ("client_id", client), ("client_secret", "wrong")];
+        let answer = http.post(format!("{}/oauth/token", practice.base_url)).form(&form).send().await.unwrap().text().await.unwrap();
+        !answer.contains("no such client")
+    };
+    let shell = Shell::new();
+    let (address, register) = (format!("address={}", practice.base_url), format!("register_url={}/oauth/register", practice.base_url));
+    let add = |name: &str, more: &[&str]| {
+        let add = ["credential", "add", "practice-clickwrap", "--method", "client_credentials", "--name", name, "--set", &address];
+        shell.json(&[&add[..], more].concat(), 0)["settings"]["client_id"].as_str().unwrap().to_owned()
+    };
+    let client = add("Own", &["--set", &register]);
+    assert!(client != practice::CLIENT_ID && known(&client).await);
+    let deleted = shell.json(&["credential", "delete", "Own", "--yes"], 0);
+    assert_eq!((&deleted["deleted"], &deleted["revoked"], &deleted["withdrawn"]), (&json!(true), &json!(true), &json!(true)), "{deleted}");
+    assert!(!known(&client).await, "gone at the vendor");
+
+    // Left there because it was wished, and because another credential uses it as well.
+    let client = add("Kept", &["--set", &register]);
+    let deleted = shell.json(&["credential", "delete", "Kept", "--yes", "--no-revoke"], 0);
+    assert_eq!((&deleted["withdrawn"], known(&client).await), (&json!(false), true), "{deleted}");
+    let client = add("First", &["--set", &register]);
+    shell.json(
+        &[
+            "credential",
+            "add",
+            "practice-clickwrap",
+            "--name",
+            "Second",
+            "--no-test",
+            "--method",
+            "client_credentials",
+            "--set",
+            &address,
+            "--set",
+            &format!("client_id={client}"),
+            "--set",
+            "client_secret=env:CLIENT_SECRET",
+        ],
+        0,
+    );
+    let output = shell.command(&["credential", "delete", "First", "--yes"]).output().unwrap();
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.code() == Some(4) && told.contains(&client) && told.contains("Second"), "{told}");
+    assert!(known(&client).await);
+    // A client that a person typed is the person's.
+    let deleted = shell.json(&["credential", "delete", "Second", "--yes", "--no-revoke"], 0);
+    assert_eq!((&deleted["withdrawn"], known(&client).await), (&json!(false), true), "{deleted}");
+}
+
+/// A vendor that does not take the client back is told, and the credential is deleted as it was wished.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_stays_is_told_and_keeps_nobody() {
+    let (shell, server) = (Shell::new(), MockServer::start().await);
+    let at = server.uri();
+    let definition = format!(
+        r#"
+        schema = 1
+        id = "registrar"
+        name = "Registrar"
+        request = {{ base_url = "{at}" }}
+        [auth.client]
+        kind = "client_credentials"
+        name = "Client"
+        token_url = "{at}/token"
+        register_url = "{at}/register"
+        [[auth.client.input]]
+        key = "client_id"
+        label = "Client id"
+        [[check]]
+        path = "/me"
+        proves = "The account can be read."
+        "#
+    );
+    std::fs::create_dir_all(shell.workspace().join("connectors")).unwrap();
+    std::fs::write(shell.workspace().join("connectors/registrar.toml"), definition).unwrap();
+    for (status, uri, hint) in
+        [(Some(403), true, "not allowed here"), (Some(500), true, "500"), (None, true, "Registrar"), (Some(204), false, "RFC 7592")]
+    {
+        server.reset().await;
+        let gone = MockServer::start().await;
+        let manage = if status.is_some() { format!("{at}/register/c-1") } else { format!("{}/register/c-1", gone.uri()) };
+        let mut made = json!({"client_id": "c-1", "client_secret": "planted-made", "client_secret_expires_at": 0});
+        if uri {
+            made["registration_client_uri"] = json!(manage);
+            made["registration_access_token"] = json!("planted-management");
+        }
+        drop(gone);
+        let mount = async |verb: &str, place: &str, response: ResponseTemplate| {
+            Mock::given(method(verb)).and(path(place)).respond_with(response).mount(&server).await;
+        };
+        mount("POST", "/register", ResponseTemplate::new(201).set_body_json(made)).await;
+        mount("POST", "/token", ResponseTemplate::new(200).set_body_json(json!({"access_token": "planted-access", "expires_in": 600}))).await;
+        mount("GET", "/me", ResponseTemplate::new(200).set_body_json(json!({}))).await;
+        let no = json!({"error": "access_denied", "error_description": "not allowed here for planted-management"});
+        mount("DELETE", "/register/c-1", ResponseTemplate::new(status.unwrap_or(204)).set_body_json(no)).await;
+        let added = shell.json(&["credential", "add", "registrar", "--name", "R"], 0);
+        assert_eq!(added["settings"]["client_id"], "c-1", "{added}");
+        let output = shell.command(&["credential", "delete", "R", "--yes"]).output().unwrap();
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(4), "{told}");
+        assert!(told.contains("c-1 stays registered at Registrar") && told.contains(hint) && told.contains("vendor's own settings"), "{told}");
+        assert!(!told.contains("planted"), "{told}");
+        assert_eq!(shell.json(&["credential", "list"], 0), json!([]));
+        let asked = server.received_requests().await.unwrap();
+        let asked = asked.iter().find(|request| request.method == "DELETE");
+        assert_eq!(asked.is_some(), status.is_some() && uri);
+        if let Some(asked) = asked {
+            assert_eq!(asked.headers["authorization"], "Bearer planted-management");
+        }
+    }
+}
+
+/// How far ahead lists and the overview look is a setting.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_horizon_is_a_setting() {
+    let (shell, server) = (Shell::new(), MockServer::start().await);
+    define(&shell, &server.uri());
+    keys(&server, &["planted"]).await;
+    with_secret(&shell, &["credential", "add", "keyed", "--name", "Key", "--secret-stdin", "api_key"], "planted", 0);
+    let day = in_days(20).strftime("%Y-%m-%d").to_string();
+    shell.json(&["credential", "edit", "Key", "--secret-expires", &day], 0);
+    let dir = shell.home.path().join(".config/intertie");
+    std::fs::create_dir_all(&dir).unwrap();
+    let config = dir.join("config.toml");
+    // Days for lists and for the overview; what is then expiring, and what the overview shows.
+    for (text, expiring, shown) in [
+        ("", false, true),
+        ("expiring_days = 30\n", true, true),
+        ("overview_days = 3\n", false, false),
+        ("expiring_days = 21\noverview_days = 19\n", true, false),
+    ] {
+        std::fs::write(&config, text).unwrap();
+        let status = if expiring { "expiring" } else { "valid" };
+        assert_eq!(shell.json(&["credential", "show", "Key"], 0)["status"], status, "{text}");
+        assert_eq!(shell.json(&["credential", "expiring"], if expiring { 3 } else { 0 }).as_array().unwrap().len(), usize::from(expiring), "{text}");
+        let output = shell.command(&["overview", "--json"]).output().unwrap();
+        let overview: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(overview["expiring"].as_array().unwrap().len(), usize::from(shown), "{text}");
+        // What is asked for on the command line wins.
+        assert_eq!(shell.json(&["credential", "expiring", "--within", "10d"], 0), json!([]));
+    }
+    for text in ["expiring_days = 0\n", "overview_days = -1\n", "expiring_days = \"soon\"\n"] {
+        std::fs::write(&config, text).unwrap();
+        let error = shell.json(&["credential", "list"], 2);
+        assert!(error["error"]["what"].as_str().unwrap().contains("config.toml"), "{error}");
     }
 }

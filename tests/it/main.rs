@@ -2,12 +2,14 @@
 
 mod answers;
 mod cli;
+mod consent_faults;
 mod console;
 mod definitions;
 mod engine;
 mod faults;
 mod files;
 mod grants;
+mod graph_ends;
 mod handoff;
 mod hostile;
 mod kill;

@@ -302,6 +302,13 @@ async fn a_client_registers_itself() {
     let credential = credentials::draft_finish(&ws, &draft.id).unwrap();
     assert_eq!((credential.status, &credential.settings["client_id"]), (CredentialStatus::Valid, &client));
     assert!(credentials::test(&ws, &credential.id, &Sink::none()).await.unwrap().ok);
+    // It ends with its credential (RFC 7592): the server knows it no more.
+    let asked = consent.view.authorize_url.clone();
+    let status = async || stage.http.get(&asked).send().await.unwrap().status().as_u16();
+    assert_ne!(status().await, 400);
+    let done = credentials::retire(&ws, &credential.id, true).await.unwrap();
+    assert!(done.revoked && done.withdrawn && done.left.is_empty(), "{done:?}");
+    assert_eq!(status().await, 400);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -345,7 +345,7 @@ impl Journey {
         let ws = Workspace::open(&self.shell.workspace(), Config::default());
         for (name, ends) in [("header", Some(0)), ("by reference", Some(0)), ("code", None)] {
             let saved = self.shell.home.path().join(format!("{name}.answers.toml"));
-            answers::save(&ws, name, &saved).unwrap();
+            answers::save(&ws, &answers::Of::Credential(name.to_owned()), &saved).unwrap();
             let (saved, again) = (saved.display().to_string(), format!("{name} again"));
             if ends.is_some() {
                 let code = self.run(&["credential", "add", "planted", "--answers", &saved, "--name", &again]);

@@ -235,6 +235,7 @@ impl Stage {
             authorize_url = "{at}/authorize"
             token_url = "{at}/token"
             revoke_url = "{at}/revoke"
+            revokes_grant = false
             client_auth = "none"
             response = {{ capture = {{ site = "site" }} }}
             [[auth.code.input]]
@@ -536,6 +537,43 @@ async fn a_deleted_credential_leaves_nothing_or_says_so() {
             stage.lock().secrets.clear();
         }
     }
+}
+
+/// The refresh token that a new consent replaces lay in the store; it is revoked once the new ones are there, and not before.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_consent_given_anew_ends_the_one_in_the_store() {
+    const RENEW: [&str; 4] = ["credential", "renew", "Rotary", "--no-browser"];
+    let stage = Stage::new().await;
+    let (a, b) = (stage.host(0), stage.host(1));
+    a.consent(&with(PLACE), 0);
+    b.run(&with(PLACE), 0);
+    let (_, told) = a.consent(&RENEW, 0);
+    assert_eq!(stage.lock().revoked, ["planted-r-1"], "{told}");
+    assert!(told.contains("and did"), "{told}");
+    assert_eq!(stage.there().unwrap().1["refresh"], "planted-r-2");
+    // The other host goes on with what is there now.
+    stage.end();
+    b.run(&TEST, 0);
+    a.run(&TEST, 0);
+    assert_eq!((stage.refreshes(), stage.alive()), (1, true));
+
+    // The new tokens do not come into the store: other hosts still live on the old one, which is left alone, and that is told.
+    stage.lock().revoked.clear();
+    let state = Arc::clone(&stage.state);
+    stage.lock().meanwhile = Some(Box::new(move || state.lock().unwrap().mood = Mood::ReadOnly));
+    let (_, told) = a.consent(&RENEW, 0);
+    assert_eq!(stage.lock().revoked, Vec::<String>::new());
+    assert!(told.contains("may still be valid") && told.contains("wait to be written"), "{told}");
+    assert_eq!(stage.there().unwrap().1["refresh"], "planted-r-3");
+
+    // Nor is anything revoked that could not be read.
+    stage.lock().mood = Mood::Well;
+    a.run(&TEST, 0);
+    let state = Arc::clone(&stage.state);
+    stage.lock().meanwhile = Some(Box::new(move || state.lock().unwrap().mood = Mood::Sealed));
+    let (_, told) = a.consent(&RENEW, 0);
+    assert_eq!(stage.lock().revoked, Vec::<String>::new());
+    assert!(told.contains("may still be valid") && told.contains("sealed"), "{told}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

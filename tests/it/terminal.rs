@@ -222,3 +222,52 @@ fn progress_is_one_line_that_goes_away() {
         assert!(!all.contains("100 of 250") && all.contains("Read"), "{all}");
     });
 }
+
+/// A tmux of its own, which ends with the test.
+struct Tmux(tempfile::TempDir);
+
+impl Tmux {
+    fn run(&self, arguments: &[&str]) -> String {
+        let mut command = std::process::Command::new("tmux");
+        command.env_remove("TMUX").arg("-S").arg(self.0.path().join("socket")).args(["-f", "/dev/null"]).args(arguments);
+        let output = command.output().expect("tmux, which tests/run installs");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
+    fn wait(&self, arguments: &[&str], what: &str, holds: impl Fn(&str) -> bool) -> String {
+        let deadline = std::time::Instant::now() + Duration::from_secs(30);
+        loop {
+            let shown = self.run(arguments);
+            if holds(&shown) {
+                return shown;
+            }
+            assert!(std::time::Instant::now() < deadline, "{what} never came: {shown}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    fn see(&self, text: &str) {
+        self.wait(&["capture-pane", "-p"], text, |screen| screen.contains(text));
+    }
+}
+
+impl Drop for Tmux {
+    fn drop(&mut self) {
+        self.run(&["kill-server"]);
+    }
+}
+
+#[test]
+fn what_is_copied_within_tmux_as_it_comes_is_in_its_buffer() {
+    let shell = Shell::new();
+    let tmux = Tmux(tempfile::tempdir().unwrap());
+    let workspace = format!("INTERTIE_WORKSPACE={}", shell.workspace().display());
+    tmux.run(&["new-session", "-d", "-x", "120", "-y", "40", "-e", &workspace, BINARY, "demo"]);
+    tmux.see("connect Practice Clickwrap");
+    for (keys, seen) in [("c", "▌ Practice Clickwrap"), ("Enter", "step 1 of"), ("Down", "step 1 of"), ("C-g", "/callback"), ("y", "buffer")] {
+        tmux.run(&["send-keys", keys]);
+        tmux.see(seen);
+    }
+    let buffer = tmux.wait(&["show-buffer"], "the buffer", |buffer| !buffer.is_empty());
+    assert_eq!(buffer, "http://127.0.0.1/callback");
+}

@@ -308,6 +308,30 @@ fn a_reference_is_followed_each_time() {
         assert!(told("E", "env:NOT_SET_AT_ALL", 3).contains("NOT_SET_AT_ALL"));
         assert!(told("F", "vault://secret/a#b", 3).contains("VAULT_ADDR"));
         assert!(told("G", SECRET, 2).contains("not repeated"));
+        // 1Password's program: it signs in by itself, and is asked with the reference alone.
+        let missing = add("H", "op://IT/Clickwrap/credential", 3);
+        let (why, next) = (missing["error"]["why"].as_str().unwrap(), missing["error"]["next_step"].as_str().unwrap());
+        assert!(why.contains("op://IT/Clickwrap/credential") && next.contains("1Password CLI") && next.contains("PATH"), "{missing}");
+        program(
+            &bin,
+            "op",
+            "#!/bin/sh\ntest \"$1 $2\" = 'read op://IT/Click wrap/api/key' && test $# = 2 && { printf '%s\\n' \"$CLIENT_SECRET\"; exit 0; }\n\
+             echo \"[ERROR] 2026/01/01 00:00:00 could not read secret $2: isn't an item. Token $OP_SERVICE_ACCOUNT_TOKEN\" >&2\nexit 6\n",
+        );
+        let credential = add("I", "op://IT/Click wrap/api/key", 0);
+        assert_eq!((&credential["test"]["ok"], &credential["secrets"]), (&json!(true), &json!([])), "{credential}");
+        assert_eq!(credential["references"]["client_secret"], "op://IT/Click wrap/api/key");
+        let arguments = ["credential", "add", "practice-clickwrap", "--name", "J", "--set", &address, "--set", &account, "--set", &client];
+        let mut command = shell.command(&[&arguments[..], &["--reference", "client_secret=op://IT/Gone/credential"]].concat());
+        let refused = json_of(command.env("PATH", &path).env("OP_SERVICE_ACCOUNT_TOKEN", SECRET), 1);
+        let why = refused["error"]["why"].as_str().unwrap();
+        assert!(why.contains("isn't an item") && why.contains("op://IT/Gone/credential") && !refused.to_string().contains(SECRET), "{refused}");
+        // The item is gone later, or the program is: the credential says so, and works again when they are back.
+        std::fs::rename(bin.join("op"), bin.join("op.away")).unwrap();
+        let gone = json_of(shell.command(&["credential", "test", "I"]).env("PATH", &path), 3);
+        assert!(gone.to_string().contains("1Password CLI"), "{gone}");
+        std::fs::rename(bin.join("op.away"), bin.join("op")).unwrap();
+        assert_eq!(json_of(shell.command(&["credential", "test", "I"]).env("PATH", &path), 0)["ok"], true);
         // It is gone from where it lay, and comes back.
         std::fs::remove_file(&file).unwrap();
         assert_eq!(json_of(&mut shell.command(&["credential", "test", "B"]), 3)["error"]["what"], "A secret is not where it should be");

@@ -106,7 +106,7 @@ impl<'c> Check<'c> {
         if let Some(issuer) = &method.issuer {
             self.address(&m.at(&[Key("issuer")]), issuer, &m.names);
         }
-        if method.revokes_grant && !method.needs_consent() {
+        if method.revokes_grant.is_some() && !method.needs_consent() {
             report!(self, m.at(&[Key("revokes_grant")]), "catalog.fault.revokes_grant", method = short(m.name));
         }
         let redirect = &method.redirect;

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::super::output::{self, Table, Tone, cell};
 use super::super::{Context, args, labels};
 use super::{outcome_code, parse_day, told};
-use crate::model::{Problem, ProblemKind, Secret};
+use crate::model::{Problem, Secret};
 use crate::ops::{Result, credentials, scopes, token_view};
 use crate::prompt::ask;
 use crate::words::clean;
@@ -45,16 +45,29 @@ fn what(kind: &str) -> &'static str {
     }
 }
 
+/// From where an end is known.
+fn known_from(source: &str) -> &'static str {
+    match source {
+        "vendor" => t!("cli.credential.from_vendor"),
+        "guess" => t!("cli.credential.from_guess"),
+        "typed" => t!("cli.credential.from_typed"),
+        "token" => t!("cli.credential.from_token"),
+        _ => t!("cli.credential.from_lifetime"),
+    }
+}
+
 pub fn expiring(context: &Context, within: Duration) -> Result<u8> {
     let expiring = credentials::expiring(&context.ws, within)?;
     context.print(&expiring, |expiring| {
-        let mut table = Table::new(&[t!("cli.column.name"), t!("cli.column.what"), t!("cli.column.expires"), t!("cli.column.at")]);
+        let mut table =
+            Table::new(&[t!("cli.column.name"), t!("cli.column.what"), t!("cli.column.expires"), t!("cli.column.at"), t!("cli.column.known_from")]);
         for expiry in expiring {
             table.row(vec![
                 cell(&expiry.name),
                 cell(what(&expiry.what)),
                 cell(output::when(Some(expiry.at))).tone(Tone::Notice),
                 cell(expiry.at.to_string()).tone(Tone::Dim),
+                cell(known_from(&expiry.known_from)).tone(Tone::Dim),
             ]);
         }
         table.print(t!("cli.credential.nothing_expires"))
@@ -75,18 +88,12 @@ pub fn calendar(context: &Context) -> Result<u8> {
             t!("cli.column.used_by"),
         ]);
         for row in rows {
-            let known_from = match row.known_from.as_str() {
-                "vendor" => t!("cli.credential.from_vendor"),
-                "typed" => t!("cli.credential.from_typed"),
-                "token" => t!("cli.credential.from_token"),
-                _ => t!("cli.credential.from_lifetime"),
-            };
             table.row(vec![
                 cell(row.at.strftime("%Y-%m-%d %H:%M").to_string()),
                 cell(output::when(Some(row.at))).tone(if row.automatic { Tone::Dim } else { Tone::Notice }),
                 cell(&row.name),
                 cell(what(&row.what)),
-                cell(known_from).tone(Tone::Dim),
+                cell(known_from(&row.known_from)).tone(Tone::Dim),
                 cell(labels::yes_no(row.automatic)),
                 cell(row.used_by.join(", ")).tone(Tone::Dim),
             ]);
@@ -205,47 +212,41 @@ pub fn rotate(context: &Context, given: Rotate) -> Result<u8> {
     Ok(outcome_code(&outcome))
 }
 
-/// Deletes a credential; its tokens are revoked at the vendor first, where that is possible and was not refused with `--no-revoke`.
+/// Deletes a credential; what the vendor holds for it is ended there first, where that is possible and was not refused with `--no-revoke`.
 pub fn delete(context: &Context, name: &str, no_revoke: bool) -> Result<u8> {
     let ws = &context.ws;
     let credential = credentials::get(ws, name)?;
     credentials::unused(ws, &credential.id)?;
     context.confirm(&t!("cli.confirm.delete_credential", name = shown(&credential.name)))?;
-    let mut revoked = false;
-    let mut left = None;
-    if !no_revoke && credentials::revocable(ws, &credential.id)? {
+    let at_vendor = !no_revoke && credentials::held_at_vendor(ws, &credential.id)?;
+    if at_vendor {
         context.unlock()?;
-        revoked = match context.wait(async |_| credentials::revoke(ws, &credential.id).await) {
-            Ok(revoked) => revoked,
-            // Revoked, and not taken out of the store where the tokens were shared.
-            Err(problem) if problem.kind == ProblemKind::Partial => {
-                left = Some(problem);
-                true
-            }
-            Err(problem) if context.person && !context.yes => {
-                output::failure(&problem, false);
-                context.confirm(t!("cli.credential.delete_anyway"))?;
-                false
-            }
-            Err(Problem { what, why, kind, code, .. }) => {
-                return Err(Problem { what, why, kind, code, next_step: t!("cli.credential.delete_no_revoke").to_owned() });
-            }
-        };
     }
-    match credentials::delete(ws, &credential.id) {
-        // It is gone here.
-        Err(problem) if problem.kind == ProblemKind::Partial => left = left.or(Some(problem)),
+    let retire = |at_vendor: bool| context.wait(async |_| credentials::retire(ws, &credential.id, at_vendor).await);
+    let done = match retire(at_vendor) {
+        Err(problem) if at_vendor && context.person && !context.yes => {
+            output::failure(&problem, false);
+            context.confirm(t!("cli.credential.delete_anyway"))?;
+            retire(false)?
+        }
+        Err(Problem { what, why, kind, code, .. }) if at_vendor => {
+            return Err(Problem { what, why, kind, code, next_step: t!("cli.credential.delete_no_revoke").to_owned() });
+        }
         other => other?,
-    }
-    let text = if revoked { t!("cli.credential.revoked", name = shown(&credential.name)) } else { String::new() };
-    context.print(&json!({ "id": credential.id, "name": credential.name, "deleted": true, "revoked": revoked }), |_| {
+    };
+    let (revoked, withdrawn) = (done.revoked, done.withdrawn);
+    let document = json!({ "id": credential.id, "name": credential.name, "deleted": true, "revoked": revoked, "withdrawn": withdrawn });
+    context.print(&document, |_| {
         if revoked {
-            output::line(&text)?;
+            output::line(&t!("cli.credential.revoked", name = shown(&credential.name)))?;
+        }
+        if withdrawn {
+            output::line(&t!("cli.credential.withdrawn", name = shown(&credential.name)))?;
         }
         output::line(&t!("cli.deleted", name = shown(&credential.name)))
     })?;
-    if let Some(problem) = &left {
+    for problem in &done.left {
         output::failure(problem, false);
     }
-    Ok(left.map_or(0, |problem| problem.exit_code()))
+    Ok(done.left.first().map_or(0, Problem::exit_code))
 }

@@ -240,6 +240,22 @@ pub fn draft_discard(ws: &Workspace, id: &str) -> Result<()> {
     Ok(ws.store()?.delete_credential_draft(id)?)
 }
 
+/// An input as it is to be asked for: one that a registration of the client fills in (RFC 7591) may be left out.
+#[must_use]
+pub fn asked(ws: &Workspace, connector: &Connector, draft: &CredentialDraft, input: &Input) -> Input {
+    let of_client = [registration::CLIENT_ID, registration::CLIENT_SECRET].contains(&input.key.as_str());
+    let optional = input.optional || (of_client && registers(ws, connector, draft));
+    Input { optional, ..input.clone() }
+}
+
+/// Whether a client is registered for this draft when it is needed, as far as that is known without asking anybody.
+fn registers(ws: &Workspace, connector: &Connector, draft: &CredentialDraft) -> bool {
+    let Some(method) = connector.auth.get(&draft.method) else { return false };
+    let no_client = draft.settings.get(registration::CLIENT_ID).is_none_or(|id| id.trim().is_empty());
+    let context = Context::new(connector, &draft.method, &tidied(ws, draft), &indexmap::IndexMap::new());
+    no_client && registration::possible(method, &context)
+}
+
 /// What is missing or wrong; `place` is `input.KEY`, `name` or `scopes`.
 pub fn draft_check(ws: &Workspace, draft: &CredentialDraft) -> Result<Vec<Finding>> {
     let connector = ws.catalog().get(&draft.connector)?;
@@ -303,9 +319,7 @@ pub fn draft_check(ws: &Workspace, draft: &CredentialDraft) -> Result<Vec<Findin
     findings.extend(warnings);
     // What a draft takes from the credential that it renews is under its own id already.
     let kept = kept(ws, &draft.id).map(|kept| kept.draft).unwrap_or_default();
-    let context = Context::new(&connector, &draft.method, &tidied(ws, draft), &indexmap::IndexMap::new());
-    let no_client = draft.settings.get(registration::CLIENT_ID).is_none_or(|id| id.trim().is_empty());
-    let registers = no_client && registration::possible(method, &context);
+    let registers = registers(ws, &connector, draft);
     let has = |key: &str| kept.references.contains_key(key) || kept.secrets.iter().any(|known| known == key);
     let by_registration = |key: &str| registers && (key == registration::CLIENT_ID || (key == registration::CLIENT_SECRET && !has(key)));
     for one in inputs.iter().filter(|one| !by_registration(&one.key)) {

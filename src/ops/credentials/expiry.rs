@@ -11,8 +11,10 @@ use crate::auth::tokens::lifetime;
 use crate::model::{AuthMethod, Credential, CredentialStatus, Every, Integration, IntegrationState, Time};
 use crate::ops::{Result, Workspace};
 
-/// What ends within this and does not renew itself makes a credential `expiring`.
-const SOON: SignedDuration = SignedDuration::from_hours(14 * 24);
+/// What ends within so many days and does not renew itself makes a credential `expiring`, unless the configuration says otherwise.
+const SOON_DAYS: u16 = 14;
+/// The same for the overview.
+const OVERVIEW_DAYS: u16 = 30;
 
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct Expiry {
@@ -21,6 +23,8 @@ pub struct Expiry {
     /// `access_token`, `refresh_token`, `secret`, `certificate` or `key`.
     pub what: String,
     pub at: Time,
+    /// As in [`CalendarRow`].
+    pub known_from: String,
 }
 
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
@@ -31,7 +35,8 @@ pub struct CalendarRow {
     /// `access_token`, `refresh_token`, `secret`, `certificate` or `key`.
     pub what: String,
     pub at: Time,
-    /// `vendor` (the vendor said so), `typed`, `token` (read in it) or `lifetime` (the definition's: it ends then at the latest).
+    /// `vendor` (the vendor said so), `guess` (the vendor named several, and this is the first to end of those that it can be), `typed`,
+    /// `token` (read in it) or `lifetime` (the definition's: it ends then at the latest).
     pub known_from: String,
     /// Nobody has to act: it is replaced before its end.
     pub automatic: bool,
@@ -60,14 +65,20 @@ fn endings(credential: &Credential, method: Option<&AuthMethod>, busy: bool) -> 
             if what == "access_token" { credential.refreshes } else { assumed && busy && method.is_some_and(|m| m.lifetime.absolute.is_none()) };
         all.push(Ending { what: what.to_owned(), at, known_from: if assumed { "lifetime" } else { "vendor" }, automatic });
     }
-    for end in &known.ends {
-        let known_from = if end.known_from == "token" { "token" } else { "vendor" };
+    // A guess is worth less than what a person typed.
+    let ends: Vec<_> = known.ends.iter().filter(|end| end.known_from != "guess" || credential.secret_expires.is_none()).collect();
+    for end in &ends {
+        let known_from = match end.known_from.as_str() {
+            "token" => "token",
+            "guess" => "guess",
+            _ => "vendor",
+        };
         all.push(Ending { what: end.what.clone(), at: end.at, known_from, automatic: false });
     }
-    if known.ends.iter().all(|end| end.what != "secret") {
+    if ends.iter().all(|end| end.what != "secret") {
         if let Some(at) = credential.secret_expires {
             all.push(Ending { what: "secret".to_owned(), at, known_from: "typed", automatic: false });
-        } else if known.ends.is_empty()
+        } else if ends.is_empty()
             && let (Some(since), Some(life)) = (known.secret_since, method.and_then(|method| lifetime(method.lifetime.secret.as_deref())))
             && let Ok(at) = since.checked_add(life)
         {
@@ -119,7 +130,23 @@ fn all_endings(ws: &Workspace, credentials: &[Credential], users: &Users) -> Vec
 pub fn expiring(ws: &Workspace, within: Duration) -> Result<Vec<Expiry>> {
     let horizon = SignedDuration::try_from(within).ok().and_then(|within| Time::now().checked_add(within).ok()).unwrap_or(Time::MAX);
     let rows = calendar(ws)?.into_iter().filter(|row| !row.automatic && row.at <= horizon);
-    Ok(rows.map(|row| Expiry { credential: row.credential, name: row.name, what: row.what, at: row.at }).collect())
+    Ok(rows.map(|row| Expiry { credential: row.credential, name: row.name, what: row.what, at: row.at, known_from: row.known_from }).collect())
+}
+
+/// How long before its end something counts as expiring, as the configuration says.
+#[must_use]
+pub fn soon(ws: &Workspace) -> Duration {
+    so_many_days(ws.config().expiring_days.unwrap_or(SOON_DAYS))
+}
+
+/// How far the overview looks ahead.
+#[must_use]
+pub fn overview_horizon(ws: &Workspace) -> Duration {
+    so_many_days(ws.config().overview_days.unwrap_or(OVERVIEW_DAYS))
+}
+
+fn so_many_days(n: u16) -> Duration {
+    Duration::from_secs(u64::from(n) * 86_400)
 }
 
 /// The expiry calendar: everything whose end is known, soonest first, ends that intertie replaces by itself included.
@@ -160,9 +187,10 @@ pub(super) fn look(ws: &Workspace, credentials: &mut [Credential]) -> Result<()>
     }
     let users = Users::of(ws)?;
     let endings = all_endings(ws, credentials, &users);
+    let horizon = SignedDuration::try_from(soon(ws)).ok().and_then(|soon| now.checked_add(soon).ok()).unwrap_or(Time::MAX);
     for (i, (credential, endings)) in credentials.iter_mut().zip(endings).enumerate() {
         if ending.contains(&i) {
-            credential.status = status_at(credential, &endings, now);
+            credential.status = status_at(credential, &endings, now, horizon);
         }
     }
     Ok(())
@@ -177,14 +205,13 @@ fn has_ends(credential: &Credential) -> bool {
 }
 
 /// What worked has ended when its end is past and nothing replaces it by itself.
-fn status_at(credential: &Credential, endings: &[Ending], now: Time) -> CredentialStatus {
+fn status_at(credential: &Credential, endings: &[Ending], now: Time, horizon: Time) -> CredentialStatus {
     let ended = endings.iter().filter(|ending| ending.at <= now).any(|ending| match ending.what.as_str() {
         "access_token" => !credential.refreshes,
         "refresh_token" => credential.refreshes,
         // The definition's word about all secrets says nothing about what has happened to this one.
         _ => ending.known_from != "lifetime",
     });
-    let horizon = now.checked_add(SOON).unwrap_or(Time::MAX);
     let soon = || endings.iter().any(|ending| !ending.automatic && ending.at <= horizon);
     match credential.status {
         CredentialStatus::Valid | CredentialStatus::Untested | CredentialStatus::Unknown if ended => CredentialStatus::Expired,
@@ -248,6 +275,10 @@ mod tests {
         assert_eq!(rows(&one, &absolute, true)[1], "refresh_token 90 lifetime");
         one.known.ends = vec![End { what: "secret".to_owned(), field: "client_secret".to_owned(), at: days(20), known_from: "vendor".to_owned() }];
         assert_eq!(rows(&one, &plain, true)[2..], ["secret 20 vendor"], "what was read wins over what was typed");
+        one.known.ends[0].known_from = "guess".to_owned();
+        assert_eq!(rows(&one, &plain, true)[2..], ["secret 30 typed"], "and that over a guess");
+        one.secret_expires = None;
+        assert_eq!(rows(&one, &plain, true)[2..], ["secret 20 guess"]);
         let mut key = credential();
         key.known.secret_since = Some(days(-100));
         let year = method(Lifetime { secret: Some("365d".to_owned()), ..Lifetime::default() });
@@ -259,7 +290,7 @@ mod tests {
     #[test]
     fn what_ends_soon_is_told_apart_from_what_has_ended() {
         use CredentialStatus::{Expired, Expiring, NeedsConsent, Refused, Untested, Valid};
-        let status = |one: &Credential, busy| status_at(one, &endings(one, Some(&method(Lifetime::default())), busy), now());
+        let status = |one: &Credential, busy| status_at(one, &endings(one, Some(&method(Lifetime::default())), busy), now(), days(14));
         let with = |change: &dyn Fn(&mut Credential)| {
             let mut one = credential();
             change(&mut one);

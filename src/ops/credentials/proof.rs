@@ -47,8 +47,8 @@ async fn tested(ws: &Workspace, read: impl Fn() -> Result<Credential>, sink: &Si
         standing.tested = Some(tested.outcome.at);
         standing.last_test = Some(tested.outcome.clone());
         // What the vendor said once is still so when it does not answer today.
-        standing.known.ends.retain(|end| end.known_from == "vendor" && said.is_none());
-        standing.known.ends.extend(said.into_iter().chain(found));
+        let said = said.or_else(|| standing.known.ends.iter().find(|end| end.known_from != "token").cloned());
+        standing.known.ends = ends::together(said, found);
         if let Some(granted) = &tested.granted {
             standing.granted.clone_from(granted);
             standing.known.scopes_said = true;

@@ -1,6 +1,7 @@
 //! What `update` wants done outside: plain, comparable data.
 
 use crate::model::{CredentialDraft, DataQuery, FieldType, Integration, RunOptions, Secret, Table, Time};
+use crate::ops::answers::Of;
 use crate::ops::mappings::Sample;
 use std::time::Duration;
 
@@ -140,9 +141,9 @@ pub enum Job {
     LoadScopes(String),
     LoadTokens(String),
     LoadCalendar,
-    /// Writes the answers of a draft or credential to a file.
+    /// Writes what a wizard was answered to a file.
     SaveAnswers {
-        of: String,
+        of: Of,
         path: String,
         over: bool,
     },

@@ -1,5 +1,6 @@
 //! What the console is, without a terminal, a clock or a network.
 
+pub mod answers;
 pub mod command;
 pub mod effect;
 pub mod global;

@@ -6,9 +6,10 @@ use crate::model::{
     Connector, Credential, CredentialDraft, DataPage, DestinationField, Finding, Integration, Notice, Preview, Problem, Progress, RecordError, Run,
     Suggestion, Table, TestOutcome,
 };
+use crate::ops::answers::Of;
 use crate::ops::connectors::ConnectorRow;
 use crate::ops::consent::Route;
-use crate::ops::credentials::{CalendarRow, ConsentView};
+use crate::ops::credentials::{CalendarRow, ConsentView, Retired};
 use crate::ops::discover::Choice;
 use crate::ops::mappings::Sample;
 use crate::ops::overview::Overview;
@@ -114,12 +115,19 @@ pub enum Answer {
         name: String,
         outcome: TestOutcome,
     },
-    CredentialSaved(Credential),
+    CredentialSaved {
+        credential: Credential,
+        /// What became of the tokens that it had before.
+        remark: Option<String>,
+    },
     UsedBy {
         credential: String,
         integrations: Vec<Integration>,
     },
-    CredentialDeleted(String),
+    CredentialDeleted {
+        name: String,
+        done: Retired,
+    },
     /// A new secret was tried beside the old one.
     Rotated {
         name: String,
@@ -138,7 +146,7 @@ pub enum Answer {
     AnswersSaved(String),
     /// There is a file of that name already.
     AnswersThere {
-        of: String,
+        of: Of,
         path: String,
     },
     CredentialRevoked {

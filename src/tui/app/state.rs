@@ -5,6 +5,7 @@ use super::effect::{Effect, Effects, TaskSpec};
 use super::layers::Layer;
 use super::tasks::Tasks;
 use crate::model::{Problem, Time};
+use crate::ops::answers::Of;
 use crate::tui::panes::Panes;
 use crate::tui::ui::theme::{Theme, Tone};
 use std::cell::RefCell;
@@ -67,6 +68,8 @@ pub struct State {
     pub keymap: Keymap,
     /// Where the last frame put what can be clicked. Only views write it, only the mouse reads it.
     pub hits: RefCell<Vec<(area::Area, Hit)>>,
+    /// Whose answers are about to be saved: a path is asked for.
+    pub saving: Option<Of>,
     /// The question whether to quit is open.
     pub quitting: bool,
     /// The console ends as soon as everything is kept, or at this moment.
@@ -123,6 +126,7 @@ impl State {
             theme,
             keymap,
             hits: RefCell::new(Vec::new()),
+            saving: None,
             quitting: false,
             ending: None,
         }

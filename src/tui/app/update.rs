@@ -6,7 +6,7 @@ use super::layers::Layer;
 use super::msg::{Answer, Msg, TaskEvent, Toasted};
 use super::navigate::{go, refresh};
 use super::state::{Hit, State};
-use super::{command, global};
+use super::{answers, command, global};
 use crate::model::{Problem, Time};
 use crate::ops::vault;
 use crate::tui::ui::palette::Picked;
@@ -278,6 +278,7 @@ fn on_task(state: &mut State, id: TaskId, event: TaskEvent) -> Effects {
 fn on_answer(state: &mut State, answer: &Answer) -> Effects {
     let mut effects = panes::answer(state, answer);
     effects.extend(wizard::event(state, &Event::Answer(answer.clone())).unwrap_or_default());
+    effects.extend(answers::answer(state, answer));
     // What a passphrase would mend is met by asking for it.
     let problem = match answer {
         Answer::Ran(run) => run.problem.as_ref(),

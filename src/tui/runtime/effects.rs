@@ -1,7 +1,8 @@
 //! Each job of the console, as a call of `ops`.
 
-use crate::model::Sink;
-use crate::ops::credentials::Consent;
+use crate::model::{Problem, Sink};
+use crate::ops::answers::Of;
+use crate::ops::credentials::{Consent, ConsentView};
 use crate::ops::{self, Result, Workspace, connectors, credentials, data, integrations, mappings, notices, overview, permissions, runs};
 use crate::tui::app::effect::Job;
 use crate::tui::app::msg::Answer;
@@ -13,8 +14,8 @@ pub struct Surroundings {
     pub workspace: Workspace,
     pub demo: Option<Arc<ops::demo::Demo>>,
     pub sink: Sink,
-    /// Called when a consent can be shown; it is kept so that answers can be offered to it.
-    pub on_consent: Box<dyn FnOnce(Arc<Consent>) + Send>,
+    /// Called when a consent can be shown, and when its address is another one; it is kept so that answers can be offered to it.
+    pub on_consent: Box<dyn Fn(&Arc<Consent>, ConsentView) + Send + Sync>,
 }
 
 /// Does a job. Those that touch only the disk run on a blocking thread.
@@ -23,22 +24,34 @@ pub async fn perform(job: Job, around: Surroundings) -> Result<Answer> {
     match job {
         Job::Consent { draft } => {
             let consent = Arc::new(credentials::consent_begin(&ws, &draft).await?);
-            on_consent(consent.clone());
-            consent.finish(&ws, &sink).await?;
+            on_consent(&consent, consent.view.clone());
+            let readdressed = async {
+                let mut view = consent.view.clone();
+                loop {
+                    let (address, ends) = consent.renewed(&view.authorize_url).await;
+                    view = ConsentView { authorize_url: address, authorize_url_expires: Some(ends), ..view };
+                    on_consent(&consent, view.clone());
+                }
+            };
+            tokio::select! {
+                finished = consent.finish(&ws, &sink) => finished?,
+                () = readdressed => {}
+            }
             Ok(Answer::Consented(consent.route()))
         }
-        Job::DraftFinish(draft) => Ok(Answer::CredentialSaved(credentials::save(&ws, &draft).await?.credential)),
+        Job::DraftFinish(draft) => {
+            let credentials::Saved { credential, remark } = credentials::save(&ws, &draft).await?;
+            Ok(Answer::CredentialSaved { credential, remark })
+        }
         Job::Discover(draft) => Ok(Answer::Choices { choices: ops::discover::discover(&ws, &draft, &sink).await?, draft }),
         Job::DraftTest(draft) => Ok(Answer::Tested { outcome: credentials::draft_test(&ws, &draft, &sink).await?, name: draft }),
         Job::CredentialTest(name) => Ok(Answer::Tested { outcome: credentials::test(&ws, &name, &sink).await?, name }),
         Job::CredentialRevoke(name) => Ok(Answer::CredentialRevoked { at_vendor: credentials::revoke(&ws, &name).await?, name }),
         Job::CredentialDelete { name, revoke } => {
-            // What could not be revoked is not deleted: its tokens would be out of reach.
-            if revoke {
-                credentials::revoke(&ws, &name).await?;
-            }
-            credentials::delete(&ws, &name)?;
-            Ok(Answer::CredentialDeleted(name))
+            let next =
+                |problem| if revoke { Problem { next_step: crate::t!("credentials.delete.not_revoked").to_owned(), ..problem } } else { problem };
+            let done = credentials::retire(&ws, &name, revoke).await.map_err(next)?;
+            Ok(Answer::CredentialDeleted { name, done })
         }
         Job::CredentialRotate { name, key, value } => {
             let outcome = credentials::rotate(&ws, &name, &key, value.0, None, &sink).await?;
@@ -100,7 +113,7 @@ fn blocking(job: Job, ws: &Workspace, sink: &Sink) -> Result<Answer> {
         }
         Job::DraftCheck(draft) => Answer::DraftChecked { findings: credentials::draft_check(ws, &draft)?, draft: draft.id },
         Job::CredentialRenew(name) => with_connector(credentials::renew(ws, &name)?)?,
-        Job::CredentialRename { name, to } => Answer::CredentialSaved(credentials::rename(ws, &name, &to)?),
+        Job::CredentialRename { name, to } => Answer::CredentialSaved { credential: credentials::rename(ws, &name, &to)?, remark: None },
         Job::CredentialUsedBy(name) => Answer::UsedBy { integrations: credentials::used_by(ws, &name)?, credential: name },
 
         Job::IntegrationNew { name, credential } => {
@@ -152,7 +165,7 @@ fn blocking(job: Job, ws: &Workspace, sink: &Sink) -> Result<Answer> {
             ops::vault::lock(ws)?;
             Answer::VaultLocked
         }
-        Job::CredentialExpiry { name, at } => Answer::CredentialSaved(credentials::set_secret_expiry(ws, &name, at)?),
+        Job::CredentialExpiry { name, at } => Answer::CredentialSaved { credential: credentials::set_secret_expiry(ws, &name, at)?, remark: None },
         Job::LoadScopes(name) => Answer::Scopes { report: ops::scopes::report(ws, &name)?, credential: name },
         Job::LoadTokens(name) => Answer::Tokens { tokens: ops::token_view::view(ws, &name)?, credential: name },
         Job::LoadCalendar => Answer::Calendar(credentials::calendar(ws)?),
@@ -174,7 +187,7 @@ fn blocking(job: Job, ws: &Workspace, sink: &Sink) -> Result<Answer> {
 }
 
 /// Writes answers for their owner alone; over a file that exists only when that was said.
-fn save_answers(ws: &Workspace, of: String, path: String, over: bool) -> Result<Answer> {
+fn save_answers(ws: &Workspace, of: Of, path: String, over: bool) -> Result<Answer> {
     let expanded = expanded(&path);
     if !over && expanded.exists() {
         return Ok(Answer::AnswersThere { of, path });

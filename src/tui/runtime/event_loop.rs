@@ -139,8 +139,11 @@ impl World {
                     Err(problem) => Toasted::Problem(problem),
                 }),
                 Effect::Copy(text) => {
-                    clipboard::copy(screen.backend_mut(), &text)?;
-                    self.tell(Toasted::Good(crate::t!("clipboard.sent").to_owned()));
+                    let said = match clipboard::copy(screen.backend_mut(), &text)? {
+                        clipboard::Copied::Sent => crate::t!("clipboard.sent"),
+                        clipboard::Copied::Buffered => crate::t!("clipboard.buffered"),
+                    };
+                    self.tell(Toasted::Good(said.to_owned()));
                 }
                 Effect::ShowPlain(text) => self.show_plain(&text, screen)?,
                 Effect::Suspend => self.suspend(screen)?,

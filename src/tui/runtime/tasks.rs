@@ -51,9 +51,8 @@ impl Tasks {
             workspace: self.workspace.clone(),
             demo: self.demo.clone(),
             sink,
-            on_consent: Box::new(move |consent: Arc<Consent>| {
-                let view = consent.view.clone();
-                consents.lock().unwrap_or_else(PoisonError::into_inner).insert(id, consent);
+            on_consent: Box::new(move |consent: &Arc<Consent>, view| {
+                consents.lock().unwrap_or_else(PoisonError::into_inner).insert(id, Arc::clone(consent));
                 on_consent(TaskEvent::Consent(Box::new(view)));
             }),
         };

@@ -106,10 +106,7 @@ pub fn problem(frame: &mut Frame<'_>, area: Rect, problem: &Problem, state: &Sta
     let columns = usize::from(width).saturating_sub(4);
     let what = format!("{} {}", theme.symbol(Symbol::Bad), text::clean(&problem.what));
     let mut lines: Vec<(Tone, String)> = wrap(&what, columns).into_iter().map(|line| (Tone::Bad, line)).collect();
-    let why = match &problem.code {
-        Some(code) => format!("{} ({})", text::clean(&problem.why), text::clean(code)),
-        None => text::clean(&problem.why),
-    };
+    let why = terms::why(problem);
     for (term, content) in [(crate::t!("problem.why"), why), (crate::t!("problem.do"), text::clean(&problem.next_step))] {
         let indent = text::width(term) + 2;
         for (i, part) in wrap(&content, columns.saturating_sub(indent)).into_iter().enumerate() {

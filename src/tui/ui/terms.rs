@@ -55,13 +55,19 @@ impl Row {
     }
 }
 
+/// Why, with the vendor's code where the words do not say it.
+#[must_use]
+pub fn why(problem: &Problem) -> String {
+    match problem.code.as_deref().filter(|code| !problem.why.contains(code)) {
+        Some(code) => format!("{} ({})", text::clean(&problem.why), text::clean(code)),
+        None => text::clean(&problem.why),
+    }
+}
+
 /// What, why, what to do.
 #[must_use]
 pub fn problem(problem: &Problem, theme: &Theme) -> Vec<Row> {
-    let why = match &problem.code {
-        Some(code) => format!("{} ({})", text::clean(&problem.why), text::clean(code)),
-        None => text::clean(&problem.why),
-    };
+    let why = why(problem);
     let mut rows = vec![Row::whole(Tone::Bad, format!("{} {}", theme.symbol(Symbol::Bad), text::clean(&problem.what)))];
     rows.push(Row::new(crate::t!("problem.why"), why).indent(2));
     rows.push(Row::new(crate::t!("problem.do"), text::clean(&problem.next_step)).indent(2));

@@ -2,6 +2,7 @@
 
 use super::{Event, Request};
 use crate::model::{Finding, Integration, Problem, Severity};
+use crate::ops::answers::Of;
 use crate::tui::app::effect::{Job, Policy, TaskSpec};
 use crate::tui::app::msg::Answer;
 use crate::tui::app::tasks::{NETWORK, QUICK, read};
@@ -105,6 +106,13 @@ impl Draft {
     /// Saves what is not saved yet.
     pub fn flush(&mut self) -> Vec<Request> {
         if self.dirty || self.unsaved.is_some() { vec![self.save()] } else { Vec::new() }
+    }
+
+    /// Asks where a file of the integration goes. What is not saved yet is saved first.
+    pub fn save_answers(&mut self) -> Vec<Request> {
+        let mut requests = self.flush();
+        requests.push(Request::SaveAnswers(Of::Integration(self.integration.id.clone()), self.integration.name.clone()));
+        requests
     }
 
     /// Whether everything is on disk.

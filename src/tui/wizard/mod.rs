@@ -19,6 +19,7 @@ use super::app::msg::Answer;
 use super::app::state::{Pane, State};
 use super::ui::theme::Tone;
 use crate::model::{Problem, Time};
+use crate::ops::answers::Of;
 use crate::ops::credentials::ConsentView;
 
 pub const COMMANDS: &[&[Command]] = &[credential::COMMANDS, integration::COMMANDS, mapping::COMMANDS, permission::COMMANDS];
@@ -94,6 +95,8 @@ pub enum Request {
     Open(Layer),
     Toast(Tone, String),
     Show(Problem),
+    /// Asks where a file of what was answered goes; the name is what it is called after.
+    SaveAnswers(Of, String),
     /// Takes this machine's layer off.
     Close,
     /// Takes this machine's layer off and puts another in its place.
@@ -242,6 +245,7 @@ fn carry_out(state: &mut State, place: usize, requests: Vec<Request>) -> Effects
             Request::Open(layer) => state.layers.push(layer),
             Request::Toast(tone, text) => state.toast(tone, text),
             Request::Show(problem) => state.show(problem),
+            Request::SaveAnswers(of, name) => effects.extend(super::app::answers::ask(state, of, &name)),
             Request::Close => {
                 if place < state.layers.len() {
                     state.layers.remove(place);

@@ -26,7 +26,7 @@ pub struct State {
 
 impl Listed for ConnectorRow {
     fn id(&self) -> String {
-        self.id.clone()
+        self.id.to_string()
     }
 
     fn text(&self) -> String {

@@ -22,7 +22,7 @@ pub fn moved(state: &mut State) -> Effects {
     if pane.detail.as_ref().is_some_and(|detail| detail.id == id) {
         return Vec::new();
     }
-    state.start(read("read.connector", Job::LoadConnector(id)))
+    state.start(read("read.connector", Job::LoadConnector(id.into_owned())))
 }
 
 pub fn answer(state: &mut State, answer: &Answer) -> Effects {

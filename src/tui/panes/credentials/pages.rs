@@ -71,6 +71,7 @@ fn ending(row: &CalendarRow, tone: Tone, state: &State) -> Vec<Row> {
     let mut rows = vec![Row::new(&text::clean(&row.name), said).tone(tone).indent(2)];
     let known = match row.known_from.as_str() {
         "vendor" => crate::t!("credentials.known.vendor"),
+        "guess" => crate::t!("credentials.known.guess"),
         "typed" => crate::t!("credentials.known.typed"),
         "token" => crate::t!("credentials.known.token"),
         _ => crate::t!("credentials.known.lifetime"),

@@ -2,7 +2,7 @@
 
 use crate::model::{Credential, CredentialDraft, CredentialStatus, Integration, Problem, ProblemKind, TestOutcome, Time};
 use crate::ops::connectors::{AuthRow, ConnectorRow};
-use crate::ops::credentials::CalendarRow;
+use crate::ops::credentials::{CalendarRow, Retired};
 use crate::ops::scopes::{BrokenField, ScopeReport, ScopeRow};
 use crate::ops::token_view::{Claim, TokenView};
 use crate::ops::vault::{Recipient, VaultStatus};
@@ -13,6 +13,7 @@ use crate::tui::app::state::Pane;
 use crate::tui::harness::Harness;
 use crate::tui::wizard::Wizard;
 use jiff::SignedDuration;
+use std::borrow::Cow;
 
 fn credential(id: &str, name: &str, connector: &str, method: &str, status: CredentialStatus, now: Time) -> Credential {
     Credential {
@@ -88,16 +89,18 @@ fn rows(now: Time) -> Answer {
 fn catalog() -> Answer {
     use crate::model::AuthKind;
     let row = |id: &str, name: &str, method: &str, kind: AuthKind| ConnectorRow {
-        id: id.to_owned(),
-        name: name.to_owned(),
+        id: id.to_owned().into(),
+        name: name.to_owned().into(),
+        names: Cow::default(),
         status: crate::model::ConnectorStatus::Available,
-        category: String::new(),
-        categories: Vec::new(),
-        auth: vec![AuthRow { method: method.to_owned(), kind, default: true }],
-        resources: Vec::new(),
+        category: "".into(),
+        categories: Cow::default(),
+        auth: vec![AuthRow { method: method.to_owned().into(), kind, default: true }].into(),
+        resources: Cow::default(),
+        reads: Cow::default(),
         origin: crate::model::Origin::BuiltIn,
-        summary: String::new(),
-        aliases: Vec::new(),
+        summary: "".into(),
+        aliases: Cow::default(),
     };
     Answer::Connectors(vec![
         row("ironclad-clickwrap", "Ironclad Clickwrap", "client_credentials", AuthKind::ClientCredentials),
@@ -213,7 +216,7 @@ fn the_selection_stays_and_what_was_saved_is_selected() {
     assert_eq!(harness.state.panes.credentials.credential().map(|credential| credential.id.as_str()), Some("cred_2"));
     let saved = credential("cred_4", "Okta", "okta", "api_key", CredentialStatus::Valid, now);
     harness.keys("<f2>t<enter>");
-    harness.answer(|job| matches!(job, Job::CredentialRename { .. }), Answer::CredentialSaved(saved));
+    harness.answer(|job| matches!(job, Job::CredentialRename { .. }), Answer::CredentialSaved { credential: saved, remark: None });
     harness.answer(|job| matches!(job, Job::LoadCredentials), rows(now));
     assert_eq!(harness.state.panes.credentials.credential().map(|credential| credential.id.as_str()), Some("cred_4"));
 }
@@ -353,9 +356,34 @@ fn the_end_of_a_secret_is_typed_as_a_day_or_a_number_of_days() {
 fn deleting_can_revoke_first() {
     let mut harness = on(4, (80, 24), &[]);
     harness.keys("d");
-    assert!(harness.screen().contains("[ ] revoke its tokens at the vendor first"));
+    assert!(harness.screen().contains("[ ] end its access at the vendor first"));
     harness.keys("<space><tab><enter>");
-    assert!(asked(&harness, |job| *job == Job::CredentialDelete { name: "cred_4".to_owned(), revoke: true }));
+    let both = |job: &Job| *job == Job::CredentialDelete { name: "cred_4".to_owned(), revoke: true };
+    assert!(asked(&harness, both));
+    // The vendor cannot be reached: nothing is deleted, and the same question offers the other way.
+    let problem = Problem::new(ProblemKind::Failed, "Okta did not answer", "No connection.", crate::t!("credentials.delete.not_revoked"));
+    harness.fail(both, problem);
+    let screen = harness.screen();
+    assert!(screen.contains("Okta did not answer") && screen.contains("without ending its access"), "{screen}");
+    harness.keys("<esc>d<tab><enter>");
+    assert!(asked(&harness, |job| *job == Job::CredentialDelete { name: "cred_4".to_owned(), revoke: false }));
+}
+
+#[test]
+fn what_a_deletion_did_at_the_vendor_is_told() {
+    let end = |done: Retired| {
+        let mut harness = on(4, (80, 24), &[]);
+        harness.keys("d<space><tab><enter>");
+        harness.answer(|job| matches!(job, Job::CredentialDelete { .. }), Answer::CredentialDeleted { name: "cred_4".to_owned(), done });
+        harness.screen()
+    };
+    let screen = end(Retired { revoked: true, ..Retired::default() });
+    assert!(screen.contains("its tokens revoked at the vendor: Okta"), "{screen}");
+    let screen = end(Retired { withdrawn: true, ..Retired::default() });
+    assert!(screen.contains("registered client taken back"), "{screen}");
+    let stays = Problem::new(ProblemKind::Partial, "The client c-1 stays registered at Okta", "It answered with 500.", "Remove it there.");
+    let screen = end(Retired { revoked: true, left: vec![stays], ..Retired::default() });
+    assert!(screen.contains("The client c-1 stays registered at Okta"), "{screen}");
 }
 
 #[test]

@@ -2,6 +2,8 @@
 
 use super::{Row, pages};
 use crate::model::{Credential, Integration, IntegrationState, Secret};
+use crate::ops::answers::Of;
+use crate::tui::app::answers;
 use crate::tui::app::effect::{Effect, Effects, Job, Masked};
 use crate::tui::app::layers::{Confirm, Layer, Line, Prompt, Reader, Scrolled};
 use crate::tui::app::msg::Answer;
@@ -59,7 +61,7 @@ pub fn answer(state: &mut State, answer: &Answer) -> Effects {
             state.panes.credentials.used_by = Some((credential.clone(), integrations.clone()));
             Vec::new()
         }
-        Answer::CredentialSaved(credential) => {
+        Answer::CredentialSaved { credential, .. } => {
             state.panes.credentials.follow = Some(credential.id.clone());
             reload(state)
         }
@@ -72,9 +74,19 @@ pub fn answer(state: &mut State, answer: &Answer) -> Effects {
             }
             reload(state)
         }
-        Answer::CredentialDeleted(name) => {
+        Answer::CredentialDeleted { name, done } => {
             let deleted = known(state, name).map_or_else(|| name.clone(), |credential| credential.name.clone());
-            state.toast(Tone::Good, crate::t!("credentials.deleted", name = text::clean(&deleted)));
+            let name = text::clean(&deleted);
+            let said = match (done.revoked, done.withdrawn) {
+                (true, true) => crate::t!("credentials.deleted_both", name = name),
+                (true, false) => crate::t!("credentials.deleted_revoked", name = name),
+                (false, true) => crate::t!("credentials.deleted_withdrawn", name = name),
+                (false, false) => crate::t!("credentials.deleted", name = name),
+            };
+            state.toast(Tone::Good, said);
+            for problem in &done.left {
+                state.show(problem.clone());
+            }
             reload(state)
         }
         Answer::CredentialRevoked { name, at_vendor } => {
@@ -112,20 +124,6 @@ pub fn answer(state: &mut State, answer: &Answer) -> Effects {
         Answer::Tokens { credential, tokens } => {
             let name = known(state, credential).map_or_else(|| credential.clone(), |credential| credential.name.clone());
             let layer = pages::tokens(&name, tokens, state);
-            state.push(layer)
-        }
-        Answer::AnswersSaved(path) => {
-            state.toast(Tone::Good, crate::t!("answers.ask.saved", path = text::clean(path)));
-            Vec::new()
-        }
-        Answer::AnswersThere { of, path } => {
-            let over = Job::SaveAnswers { of: of.clone(), path: path.clone(), over: true };
-            let layer = Confirm::task(
-                crate::t!("answers.there.question", path = text::clean(path)),
-                crate::t!("answers.there.consequence").to_owned(),
-                crate::t!("answers.there.verb"),
-                write("credential.answers", over),
-            );
             state.push(layer)
         }
         Answer::DraftSaved | Answer::DraftDiscarded if state.wizard().is_none() => reload(state),
@@ -185,7 +183,7 @@ fn details(credential: &Credential, state: &State) -> Vec<Line> {
     let pane = &state.panes.credentials;
     let mut lines = Vec::new();
     let mut push = |term: &str, said: String| lines.push(Line { term: term.to_owned(), text: said });
-    let connector = pane.connector(&credential.connector).map_or(credential.connector.as_str(), |row| row.name.as_str());
+    let connector = pane.connector(&credential.connector).map_or(credential.connector.as_str(), |row| &*row.name);
     push(crate::t!("credentials.connector"), text::clean(connector));
     push(crate::t!("credentials.method"), text::clean(&credential.method));
     push(crate::t!("credentials.status"), labels::credential_status(credential.status).0.to_owned());
@@ -379,7 +377,7 @@ pub fn rotate_back(state: &mut State) -> Effects {
 }
 
 fn ask_new_secret(state: &mut State) -> Effects {
-    let key = text::clean(&state.panes.credentials.asked_secret);
+    let key = text::clean(&state.panes.credentials.asked_secret).replace('_', " ");
     state.push(Layer::Prompt(Prompt {
         title: crate::t!("credentials.rotate.title", key = key),
         help: crate::t!("credentials.rotate.help").to_owned(),
@@ -401,32 +399,7 @@ fn ask_new_secret(state: &mut State) -> Effects {
 /// Asks where the answers go.
 pub fn answers(state: &mut State) -> Effects {
     let Some((id, name)) = state.panes.credentials.list.selected().map(|row| (row.id(), row.name().to_owned())) else { return Vec::new() };
-    ask_for_answers(state, &id, &name)
-}
-
-/// Asks for the path of the answers of a draft or credential.
-pub fn ask_for_answers(state: &mut State, id: &str, name: &str) -> Effects {
-    state.panes.credentials.asked = id.to_owned();
-    let layer = answers_prompt(name);
-    state.push(layer)
-}
-
-fn answers_prompt(name: &str) -> Layer {
-    let file: String = name.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' }).collect();
-    let file = format!("{}.answers.toml", file.trim_matches('-'));
-    Layer::Prompt(Prompt {
-        title: crate::t!("answers.ask.title", name = text::clean(name)),
-        help: crate::t!("answers.ask.help").to_owned(),
-        field: Field::new(&file),
-        error: None,
-        then: |state, path| {
-            if path.is_empty() {
-                return Err(crate::t!("answers.ask.empty").to_owned());
-            }
-            let of = state.panes.credentials.asked.clone();
-            Ok(state.start(write("credential.answers", Job::SaveAnswers { of, path: path.to_owned(), over: false })))
-        },
-    })
+    answers::ask(state, Of::Credential(id), &name)
 }
 
 pub fn rename(state: &mut State) -> Effects {

@@ -81,7 +81,7 @@ fn draw_list(frame: &mut Frame<'_>, area: Rect, state: &State) {
     let table = Table::of(&pane.list, &columns, state.layers.is_empty());
     table.draw(frame, area, theme, |index| {
         let Some(row) = pane.list.row(index) else { return Vec::new() };
-        let connector = pane.connector(row.connector()).map_or_else(|| row.connector(), |known| known.name.as_str());
+        let connector = pane.connector(row.connector()).map_or_else(|| row.connector(), |known| &*known.name);
         let (status, expires) = match row {
             Row::Credential(credential) => {
                 let (word, symbol, tone) = labels::credential_status(credential.status);

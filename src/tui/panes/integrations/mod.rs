@@ -23,6 +23,7 @@ pub const COMMANDS: &[Command] = &[
     command!("integration.validate", ["v"], HERE, update::selected, update::validate),
     command!("integration.permissions", ["p"], HERE, update::selected, update::permissions),
     command!("integration.dry_run", ["D"], HERE, update::can_dry_run, update::dry_run),
+    Command { quiet: true, ..command!("integration.answers", ["w"], HERE, update::selected, update::answers) },
     Command { dangerous: true, ..command!("integration.delete", ["d"], HERE, update::selected, update::delete) },
 ];
 

@@ -1,7 +1,9 @@
 //! How the integrations pane changes.
 
 use crate::model::{Integration, IntegrationState, Progress, Run, RunOptions, RunState};
+use crate::ops::answers::Of;
 use crate::ops::overview::IntegrationRow;
+use crate::tui::app::answers;
 use crate::tui::app::effect::{Effects, Job};
 use crate::tui::app::layers::{Confirm, Layer, Prompt};
 use crate::tui::app::msg::Answer;
@@ -52,7 +54,7 @@ pub fn answer(state: &mut State, answer: &Answer) -> Effects {
             Vec::new()
         }
         Answer::Connectors(rows) => {
-            pane.connectors = rows.iter().map(|row| (row.id.clone(), row.name.clone())).collect();
+            pane.connectors = rows.iter().map(|row| (row.id.to_string(), row.name.to_string())).collect();
             Vec::new()
         }
         Answer::Findings { integration, findings } => {
@@ -253,4 +255,10 @@ pub fn delete(state: &mut State) -> Effects {
         draft::queued(&integration.id, String::new(), Job::IntegrationDelete(integration.id.clone())),
     );
     state.push(layer)
+}
+
+/// Saves the integration as a file.
+pub fn answers(state: &mut State) -> Effects {
+    let Some((id, name)) = state.panes.integrations.list.selected().map(|row| (row.id(), row.integration.name.clone())) else { return Vec::new() };
+    answers::ask(state, Of::Integration(id), &name)
 }

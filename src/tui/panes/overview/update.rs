@@ -89,8 +89,8 @@ pub fn answer(state: &mut State, answer: &Answer) -> Effects {
             Vec::new()
         }
         // Whatever was changed may have changed what is to do.
-        Answer::CredentialSaved(_)
-        | Answer::CredentialDeleted(_)
+        Answer::CredentialSaved { .. }
+        | Answer::CredentialDeleted { .. }
         | Answer::DraftDiscarded
         | Answer::Tested { .. }
         | Answer::IntegrationChanged(_)

@@ -66,6 +66,8 @@ pub struct Flow {
     pub untouched: bool,
     finishing: bool,
     pub saved: Option<Credential>,
+    /// What became of the tokens that the credential had before.
+    pub remark: Option<String>,
 }
 
 /// What waits until everything is saved.
@@ -129,6 +131,7 @@ impl Flow {
             untouched: fresh,
             finishing: false,
             saved: None,
+            remark: None,
             steps,
             connector,
             draft,

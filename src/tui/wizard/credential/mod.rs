@@ -11,6 +11,7 @@ pub mod view;
 
 use super::{Context, Event, Handled, Kind, Request, Wizard};
 use crate::command;
+use crate::ops::answers::Of;
 use crate::tui::app::command::{Command, Scope, always};
 use crate::tui::app::effect::{Effects, Job};
 use crate::tui::app::global;
@@ -135,7 +136,7 @@ fn save_answers(state: &mut State) -> Effects {
         Wizard::Credential(machine) => machine.flow.as_mut().map(|flow| flow.save_now()).unwrap_or_default(),
         _ => Vec::new(),
     });
-    effects.extend(crate::tui::panes::credentials::update::ask_for_answers(state, &id, &name));
+    effects.extend(crate::tui::app::answers::ask(state, Of::Credential(id), &name));
     effects
 }
 

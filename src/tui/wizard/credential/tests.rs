@@ -3,6 +3,7 @@
 use crate::model::{
     Connector, Credential, CredentialDraft, CredentialStatus, Finding, Integration, Problem, ProblemKind, Severity, TestOutcome, Time,
 };
+use crate::ops::answers::Of;
 use crate::ops::consent::Route;
 use crate::ops::credentials::{ConsentView, DeviceView};
 use crate::ops::discover::{Choice, ChoiceOption};
@@ -132,7 +133,7 @@ impl Outside {
 
     fn saved(&mut self, status: CredentialStatus, outcome: Option<TestOutcome>) -> &mut Self {
         let credential = credential_of(&self.draft, status, outcome, self.harness.now);
-        self.harness.answer(|job| matches!(job, Job::DraftFinish(_)), Answer::CredentialSaved(credential));
+        self.harness.answer(|job| matches!(job, Job::DraftFinish(_)), Answer::CredentialSaved { credential, remark: None });
         self
     }
 
@@ -244,6 +245,33 @@ fn at_test(size: (u16, u16)) -> Outside {
     outside.harness.answer(|job| matches!(job, Job::Consent { .. }), Answer::Consented(Route::Browser));
     outside.write();
     outside
+}
+
+/// What a server makes of a pushed request that has ended: another address for the same wait.
+#[test]
+fn an_address_that_took_the_place_of_one_that_ended_is_shown() {
+    let mut outside = at_consent((160, 50));
+    let now = outside.harness.now;
+    let view = ConsentView { authorize_url: "https://id.example/authorize?client_id=a&request_uri=urn%3Ax%3A1".to_owned(), ..consent_view(now) };
+    let id = outside.consent(view.clone());
+    assert!(outside.harness.screen().contains("urn%3Ax%3A1"), "{}", outside.harness.screen());
+    let again = ConsentView { authorize_url: "https://id.example/authorize?client_id=a&request_uri=urn%3Ax%3A2".to_owned(), ..view };
+    outside.harness.send(Msg::Task { id, event: TaskEvent::Consent(Box::new(again)) });
+    let screen = outside.harness.screen();
+    assert!(screen.contains("urn%3Ax%3A2") && !screen.contains("urn%3Ax%3A1") && screen.contains("has ended"), "{screen}");
+    assert_eq!(outside.step(), "consent");
+}
+
+#[test]
+fn what_became_of_the_replaced_tokens_is_told() {
+    let mut outside = at_test((80, 24));
+    let now = outside.harness.now;
+    outside.tested(passed(now));
+    outside.keys("<enter>");
+    let credential = credential_of(&outside.draft, CredentialStatus::Valid, Some(passed(now)), now);
+    let remark = Some("The earlier consent's refresh token may still be valid at Icertis.".to_owned());
+    outside.harness.answer(|job| matches!(job, Job::DraftFinish(_)), Answer::CredentialSaved { credential, remark });
+    assert!(outside.harness.screen().contains("earlier consent's refresh token may still"), "{}", outside.harness.screen());
 }
 
 #[test]
@@ -713,9 +741,9 @@ fn answers_are_saved_and_a_file_is_not_replaced_without_asking() {
     outside.keys("<ctrl-x>");
     assert!(outside.screen().contains("practice-clickwrap.answers.toml"));
     outside.keys("<enter>");
-    let save = |over: bool| Job::SaveAnswers { of: "draft_1".to_owned(), path: "practice-clickwrap.answers.toml".to_owned(), over };
+    let save = |over: bool| Job::SaveAnswers { of: Of::Credential("draft_1".to_owned()), path: "practice-clickwrap.answers.toml".to_owned(), over };
     assert!(outside.is_asked(|job| *job == save(false)));
-    let there = Answer::AnswersThere { of: "draft_1".to_owned(), path: "practice-clickwrap.answers.toml".to_owned() };
+    let there = Answer::AnswersThere { of: Of::Credential("draft_1".to_owned()), path: "practice-clickwrap.answers.toml".to_owned() };
     outside.harness.answer(|job| *job == save(false), there);
     assert!(outside.screen().contains("Replace the file"));
     outside.keys("<tab><enter>");

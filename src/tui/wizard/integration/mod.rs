@@ -25,6 +25,7 @@ pub const COMMANDS: &[Command] = &[
     command!("details.permissions", ["f4"], HERE, always, |state| super::tell(state, "details.permissions")),
     command!("details.findings", ["f8"], HERE, always, |state| super::tell(state, "details.findings")),
     command!("details.launch", ["f9"], HERE, always, |state| super::tell(state, "details.launch")),
+    Command { quiet: true, ..command!("details.answers", ["ctrl-x"], HERE, always, |state| super::tell(state, "details.answers")) },
     command!("details.help", ["f1", "?"], HERE, always, global::help),
     command!("details.close", ["esc"], HERE, always, |state| super::tell(state, "details.close")),
 ];
@@ -233,6 +234,7 @@ impl Machine {
                 vec![Request::Open(words::findings_reader(title, draft.findings.as_deref().unwrap_or_default(), &self.columns))]
             }
             "details.launch" => draft.launch(),
+            "details.answers" => draft.save_answers(),
             "details.close" => {
                 if draft.unsaved.is_some() && !self.leaving {
                     self.leaving = true;

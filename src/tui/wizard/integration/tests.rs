@@ -1,5 +1,6 @@
 use super::*;
 use crate::model::{Every, Installation, Integration, IntegrationKind, Preference, Problem, ProblemKind};
+use crate::ops::answers::Of;
 use crate::tui::harness::Harness;
 use crate::tui::wizard::fixture;
 
@@ -159,5 +160,28 @@ fn every_size_is_drawn() {
             harness.keys(keys);
             let _ = harness.screen();
         }
+    }
+}
+
+#[test]
+fn it_is_saved_as_a_file_from_every_screen_of_it() {
+    for (kind, begin) in [("details", begin as fn(&str) -> _), ("mapping", mapping::begin), ("permission", permission::begin)] {
+        let mut harness = opened(80, 24);
+        let (wizard, requests) = begin("int_1");
+        harness.act(|state| {
+            state.layers.clear();
+            crate::tui::wizard::open(state, wizard, requests)
+        });
+        fixture::loaded(&mut harness, &fixture::integration(), fixture::findings());
+        harness.keys("<ctrl-x>");
+        assert!(harness.screen().contains(".integration.toml"), "{kind}: {}", harness.screen());
+        harness.keys("<ctrl-u>~/people.toml<enter>");
+        let of = Of::Integration("int_1".to_owned());
+        let save = |over: bool| Job::SaveAnswers { of: of.clone(), path: "~/people.toml".to_owned(), over };
+        harness.answer(|job| *job == save(false), Answer::AnswersThere { of: of.clone(), path: "~/people.toml".to_owned() });
+        assert!(harness.screen().contains("Replace the file"), "{kind}");
+        harness.keys("<tab><enter>");
+        harness.answer(|job| *job == save(true), Answer::AnswersSaved("/home/ada/people.toml".to_owned()));
+        assert!(harness.screen().contains("Saved: /home/ada/people.toml"), "{kind}");
     }
 }

@@ -263,6 +263,7 @@ impl Machine {
             "mapping.changes" => self.what_changes().into_iter().map(Request::Open).collect(),
             "mapping.sample" => self.fetch(),
             "mapping.launch" => draft.launch(),
+            "mapping.answers" => draft.save_answers(),
             "mapping.findings" => {
                 let title = crate::t!("tui.findings.title", name = draft.integration.name);
                 vec![Request::Open(words::findings_reader(title, draft.findings.as_deref().unwrap_or_default(), &self.fields))]

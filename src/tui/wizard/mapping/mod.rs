@@ -56,6 +56,7 @@ pub const COMMANDS: &[Command] = &[
     here!("mapping.permissions", ["f4"], not_typing),
     here!("mapping.findings", ["v", "f8"], walking),
     Command { quiet: true, ..here!("mapping.sample", ["f6"], not_typing) },
+    Command { quiet: true, ..here!("mapping.answers", ["ctrl-x"], not_typing) },
     command!("mapping.help", ["?", "f1"], HERE, not_typing, global::help),
     here!("mapping.close", ["esc"], not_typing),
     // The machine takes these keys before any command does: they stand here for the footer and the mouse.

@@ -39,6 +39,7 @@ pub const COMMANDS: &[Command] = &[
     here!("permission.redo", ["ctrl-y"], walking),
     here!("permission.details", ["f2"], walking),
     here!("permission.mapping", ["f3"], walking),
+    Command { quiet: true, ..here!("permission.answers", ["ctrl-x"], walking) },
     command!("permission.help", ["?", "f1"], HERE, walking, global::help),
     here!("permission.close", ["esc"], not_typing),
 ];
@@ -327,6 +328,7 @@ impl Machine {
                 }
                 None => Vec::new(),
             },
+            ("permission.answers", _) => self.draft.as_mut().map(Draft::save_answers).unwrap_or_default(),
             ("permission.undo", _) => self.travel(History::undo, crate::t!("tui.nothing_to_undo")),
             ("permission.redo", _) => self.travel(History::redo, crate::t!("tui.nothing_to_redo")),
             ("permission.details" | "permission.mapping", _) => {

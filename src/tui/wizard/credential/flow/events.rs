@@ -14,6 +14,13 @@ impl Flow {
             Event::Command(id) => self.command(id),
             Event::Answer(answer) => self.answer(answer),
             Event::Consent { task, view } => {
+                if let Consent::Waiting(waiting) = &mut self.consent
+                    && waiting.task == *task
+                {
+                    // Its address has ended, and another one took its place.
+                    waiting.view = view.clone();
+                    return Some(vec![Request::Toast(Tone::Notice, crate::t!("auth.push.renewed").to_owned())]);
+                }
                 if !matches!(self.consent, Consent::Starting) {
                     return None;
                 }
@@ -375,8 +382,9 @@ impl Flow {
                 // The panes hear of it too.
                 None
             }
-            Answer::CredentialSaved(credential) if self.saved.is_none() => {
+            Answer::CredentialSaved { credential, remark } if self.saved.is_none() => {
                 self.saved = Some(credential.clone());
+                self.remark.clone_from(remark);
                 Some(vec![
                     Request::Toast(Tone::Good, crate::t!("wizard.credential.saved", name = text::clean(&credential.name))),
                     Request::Go(Pane::Credentials),

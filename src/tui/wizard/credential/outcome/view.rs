@@ -66,6 +66,10 @@ pub fn draw_saved(frame: &mut Frame<'_>, area: Rect, flow: &Flow, state: &State)
         Some(_) => rows.push(Row::whole(Tone::Notice, crate::t!("wizard.credential.saved_failing")).indent(2)),
         None => rows.push(Row::whole(Tone::Dim, crate::t!("wizard.credential.saved_untested")).indent(2)),
     }
+    if let Some(remark) = &flow.remark {
+        rows.push(Row::gap());
+        rows.push(Row::whole(Tone::Notice, text::clean(remark)));
+    }
     rows.push(Row::gap());
     rows.push(Row::whole(Tone::Plain, crate::t!("wizard.credential.saved_next")));
     terms::draw(frame, narrow(area), area.y, &rows, theme);
