@@ -120,6 +120,7 @@ fn built_in(file: &Path) -> (bool, String, String) {
             Some("applications") => "ResourceKind::Applications",
             Some("hardware") => "ResourceKind::Hardware",
             Some("software") => "ResourceKind::Software",
+            Some("other") => "ResourceKind::Other",
             other => panic!("{}: kind {other:?} of a resource", file.display()),
         };
         if !reads.contains(&kind) {

@@ -79,7 +79,7 @@ pub struct Reads {
     pub name: String,
     pub kind: ResourceKind,
     pub fields: usize,
-    /// `none`, `page`, `cursor`, …; `file` and `ldap` for what is not HTTP.
+    /// `none`, `page`, `cursor`, …; `file`, `ldap` and `imap` for what is not HTTP.
     pub paging: &'static str,
     /// Whether only what changed can be asked for.
     pub incremental: bool,
@@ -104,6 +104,7 @@ pub fn of(connector: &Connector, method: &str, settings: &IndexMap<String, Strin
         Format::Json => paging,
         Format::File => "file",
         Format::Ldap => "ldap",
+        Format::Imap => "imap",
     };
     Checklist {
         connector: connector.id.clone(),
@@ -126,7 +127,7 @@ pub fn of(connector: &Connector, method: &str, settings: &IndexMap<String, Strin
             .checks
             .iter()
             .filter(|check| check.auth.is_empty() || check.auth.iter().any(|one| one == method))
-            .map(|check| Proof { request: format!("{} {}", check.method, check.path), proves: check.proves.clone() })
+            .map(|check| Proof { request: format!("{} {}", verb(connector, &check.method), check.path), proves: check.proves.clone() })
             .collect(),
         reads: connector
             .resources_for(method)
@@ -150,6 +151,16 @@ pub fn of(connector: &Connector, method: &str, settings: &IndexMap<String, Strin
         concurrency: connector.limit.concurrency,
         notes: connector.notes.clone(),
         docs: connector.docs.clone(),
+    }
+}
+
+/// What a check does, where it is no request of HTTP.
+fn verb<'m>(connector: &Connector, method: &'m str) -> &'m str {
+    let speaks = |format| connector.resources.iter().any(|resource| resource.format == format);
+    match () {
+        () if speaks(Format::Imap) => "EXAMINE",
+        () if speaks(Format::Ldap) => "SEARCH",
+        () => method,
     }
 }
 
@@ -329,6 +340,7 @@ fn read(list: &Checklist) -> Vec<Line> {
                 "scim" => t!("checklist.paging.scim"),
                 "file" => t!("checklist.paging.file"),
                 "ldap" => t!("checklist.paging.ldap"),
+                "imap" => t!("checklist.paging.imap"),
                 _ => t!("checklist.paging.none"),
             };
             let changed = if reads.incremental { t!("checklist.incremental") } else { t!("checklist.whole") };
