@@ -160,7 +160,10 @@ fn whole(file: &Path, text: &str) -> toml::Table {
     let tree = toml::de::DeTable::parse(text).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
     let find = |id: &str, _: bool| fs::read_to_string(file.with_file_name(format!("{id}.toml"))).ok().map(|text| (Cow::Owned(text), true));
     let bases = extend::bases(tree.get_ref(), true, &find).unwrap_or_else(|missing| panic!("{}: extends: {missing:?}", file.display()));
-    let tree = toml::Spanned::new(tree.span(), extend::merged(tree.into_inner(), &bases));
+    let span = tree.span();
+    let (tree, nothing) = extend::merged(tree.into_inner(), &bases);
+    assert!(nothing.is_empty(), "{}: remove names what is not there: {nothing:?}", file.display());
+    let tree = toml::Spanned::new(span, tree);
     toml::Table::deserialize(toml::de::Deserializer::from(tree)).unwrap_or_else(|error| panic!("{}: {error}", file.display()))
 }
 

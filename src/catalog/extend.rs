@@ -6,6 +6,9 @@
 //!   set, so that `id = "users"` alone is the base's resource as it stands.
 //! - `[text.LANG]` is merged, key by key.
 //! - What a connector is called is never taken over: `id`, `name`, `names`, `aliases`, `status`, `summary`.
+//! - What `remove` names is not taken over either: a key, a table or one of a list, by its place in the base: `limit`, `auth.device`,
+//!   `resource.groups`, `resource.users.changed`, `check.2`. What is in a list is named by its `id`, `key` or `path`, or by its number, from 1.
+//!   Its texts in other languages go with it. The file may set it anew, and then has it as it stands there.
 //!
 //! The build script includes this file as well, for the index of the built-in definitions; nothing in it may name another part of the house.
 
@@ -13,12 +16,12 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use toml::Spanned;
-use toml::de::{DeTable, DeValue};
+use toml::de::{DeArray, DeTable, DeValue};
 
 /// The longest chain of definitions that extend one another.
 const DEEPEST: usize = 4;
 
-const OWN: [&str; 8] = ["schema", "id", "name", "names", "aliases", "status", "summary", "extends"];
+const OWN: [&str; 9] = ["remove", "schema", "id", "name", "names", "aliases", "status", "summary", "extends"];
 const OWN_TEXTS: [&str; 2] = ["name", "summary"];
 
 /// Why there is nothing to extend.
@@ -60,10 +63,88 @@ fn extended(tree: &DeTable<'_>) -> Option<(String, String)> {
     Some((text(tree, "id").unwrap_or_default().to_owned(), text(tree, "extends")?.to_owned()))
 }
 
-/// A definition merged with `bases`, the nearest first. What it takes over stands where `extends` stands.
-pub fn merged<'t>(own: DeTable<'t>, bases: &'t [Cow<'static, str>]) -> DeTable<'t> {
+/// A definition merged with `bases`, the nearest first, and what it removes that none of them has. What it takes over stands where `extends`
+/// stands.
+pub fn merged<'t>(own: DeTable<'t>, bases: &'t [Cow<'static, str>]) -> (DeTable<'t>, Vec<String>) {
     let at = own.iter().find(|(key, _)| key.get_ref() == "extends").map_or(0..0, |(key, _)| key.span());
-    bases.iter().filter_map(|text| DeTable::parse(text).ok()).fold(own, |own, base| merge(own, base.into_inner(), &at))
+    let mut nothing = removals(&own);
+    let mut removed = nothing.clone();
+    let mut whole = own;
+    for base in bases.iter().filter_map(|text| DeTable::parse(text).ok()) {
+        let mut base = base.into_inner();
+        // What is not taken over from anybody is not there to be removed.
+        let further = removals(&base);
+        base = base.into_iter().filter(|(key, _)| !OWN.contains(&key.get_ref().as_ref())).collect();
+        for path in &removed {
+            if take(&mut base, path) {
+                nothing.retain(|known| known != path);
+                without_texts(&mut base, path);
+            }
+        }
+        removed.extend(further);
+        whole = merge(whole, base, &at);
+    }
+    (whole, nothing)
+}
+
+fn removals(tree: &DeTable<'_>) -> Vec<String> {
+    let list = tree.iter().find(|(key, _)| key.get_ref() == "remove").and_then(|(_, value)| value.get_ref().as_array());
+    list.map(|list| list.iter().filter_map(|path| path.get_ref().as_str().map(str::to_owned)).collect()).unwrap_or_default()
+}
+
+/// What follows a name in a path: nothing, or the rest of it behind the dot. Names may have dots of their own.
+fn behind<'p>(path: &'p str, name: &str) -> Option<&'p str> {
+    let rest = path.strip_prefix(name)?;
+    if rest.is_empty() { Some(rest) } else { rest.strip_prefix('.') }
+}
+
+/// Takes what a path names out of a table.
+fn take(table: &mut DeTable<'_>, path: &str) -> bool {
+    let exact = table.keys().find(|key| key.get_ref() == path).cloned();
+    match exact {
+        Some(key) => table.remove(&key).is_some(),
+        None => table.iter_mut().any(|(key, value)| behind(path, key.get_ref()).is_some_and(|rest| take_from(value.get_mut(), rest))),
+    }
+}
+
+fn take_from<'t>(value: &mut DeValue<'t>, path: &str) -> bool {
+    match value {
+        DeValue::Table(table) => take(table, path),
+        DeValue::Array(list) => {
+            let exact = list.iter().enumerate().position(|(i, one)| called(one.get_ref(), i).iter().any(|name| name == path));
+            if let Some(at) = exact {
+                let all = std::mem::replace(list, DeArray::new()).into_iter().enumerate();
+                *list = all.filter(|(i, _)| *i != at).map(|(_, one)| one).collect();
+                return true;
+            }
+            list.iter_mut().enumerate().any(|(i, one)| {
+                let names = called(one.get_ref(), i);
+                names.iter().filter_map(|name| behind(path, name)).any(|rest| take_from(one.get_mut(), rest))
+            })
+        }
+        _ => false,
+    }
+}
+
+/// What one of a list is called: by its identifier, and by its number.
+fn called(one: &DeValue<'_>, i: usize) -> Vec<String> {
+    let name = one.as_table().and_then(|one| ["id", "key", "path"].iter().find_map(|key| text(one, key)));
+    name.map(str::to_owned).into_iter().chain([(i + 1).to_string()]).collect()
+}
+
+/// Takes the texts of something removed out of every language; those of a whole list, where its members are known by numbers that change.
+fn without_texts(base: &mut DeTable<'_>, path: &str) {
+    let path = match path.rsplit_once('.') {
+        Some((list, number)) if number.bytes().all(|b| b.is_ascii_digit()) => list,
+        _ => path,
+    };
+    let Some((_, texts)) = base.iter_mut().find(|(key, _)| key.get_ref() == "text") else { return };
+    let DeValue::Table(languages) = texts.get_mut() else { return };
+    for (_, language) in languages.iter_mut() {
+        if let DeValue::Table(keys) = language.get_mut() {
+            *keys = std::mem::take(keys).into_iter().filter(|(key, _)| behind(key.get_ref(), path).is_none()).collect();
+        }
+    }
 }
 
 fn merge<'t>(mut own: DeTable<'t>, base: DeTable<'t>, at: &Range<usize>) -> DeTable<'t> {
@@ -189,6 +270,7 @@ mod tests {
             "loop" => "id = 'loop'\nextends = 'loop2'".to_owned(),
             "loop2" => "id = 'loop2'\nextends = 'loop'".to_owned(),
             "broken" => "id = [".to_owned(),
+            "less" => "id = 'less'\nextends = 'base'\nremove = ['auth.b']\nhomepage = 'https://less.example'".to_owned(),
             "own" if built_in => "id = 'own'\nextends = 'base'\ndocs = 'https://own.example'".to_owned(),
             "own" => "id = 'own'\nextends = 'own'\nhomepage = 'https://ours.example'".to_owned(),
             _ => return None,
@@ -199,8 +281,11 @@ mod tests {
     fn whole(text: &str) -> Result<toml::Table, Missing> {
         let tree = DeTable::parse(text).unwrap();
         let bases = bases(tree.get_ref(), false, &find)?;
-        let tree = Spanned::new(tree.span(), merged(tree.into_inner(), &bases));
-        Ok(toml::Table::deserialize(toml::de::Deserializer::from(tree)).unwrap())
+        let span = tree.span();
+        let (tree, nothing) = merged(tree.into_inner(), &bases);
+        let mut table = toml::Table::deserialize(toml::de::Deserializer::from(Spanned::new(span, tree))).unwrap();
+        table.insert("nothing".to_owned(), nothing.into());
+        Ok(table)
     }
 
     #[test]
@@ -222,6 +307,32 @@ mod tests {
         let fr = table["text"]["fr"].as_table().unwrap();
         assert_eq!(fr.len(), 2, "{fr:?}");
         assert_eq!((fr["auth.a.name"].as_str(), fr["auth.b.name"].as_str()), (Some("Le nôtre"), Some("Deux")));
+    }
+
+    #[test]
+    fn what_is_removed() {
+        let table = whole(
+            "id = 'x'\nextends = 'base'\nremove = ['auth.b', 'docs', 'auth.a.setup', 'resource.users.key', 'resource.groups', 'auth.c', 'name']\n\
+             [auth.a]\nname = 'Ours'",
+        )
+        .unwrap();
+        let auth = table["auth"].as_table().unwrap();
+        assert_eq!(auth.keys().collect::<Vec<_>>(), ["a"]);
+        assert_eq!((auth["a"].get("setup"), auth["a"]["kind"].as_str(), auth["a"]["name"].as_str()), (None, Some("bearer"), Some("Ours")));
+        assert!(!table.contains_key("docs") && table.contains_key("request"));
+        let resources = table["resource"].as_array().unwrap();
+        assert_eq!((resources.len(), resources[0]["id"].as_str(), resources[0].get("key")), (1, Some("users"), None));
+        // Texts go with what they are of; what was not there to be taken over is told.
+        assert_eq!(table["text"]["fr"].as_table().unwrap().keys().collect::<Vec<_>>(), ["auth.a.name"]);
+        assert_eq!(table["nothing"], toml::Value::from(vec!["auth.c", "name"]));
+        // Removed and set anew, it is as it stands here.
+        let anew = whole("id = 'x'\nextends = 'base'\nremove = ['auth.a']\n[auth.a]\nkind = 'none'").unwrap();
+        assert_eq!(anew["auth"]["a"].as_table().unwrap().len(), 1);
+        // What a definition in between removes stays removed, and a removal reaches through the whole chain.
+        let chain = whole("id = 'x'\nextends = 'less'\nremove = ['resource.users', 'homepage']").unwrap();
+        assert!(!chain.contains_key("homepage") && !chain["auth"].as_table().unwrap().contains_key("b"));
+        assert_eq!((chain["resource"].as_array().unwrap().len(), &chain["nothing"]), (1, &toml::Value::Array(Vec::new())));
+        assert_eq!(whole("id = 'x'\nremove = ['limit']").unwrap()["nothing"], toml::Value::from(vec!["limit"]));
     }
 
     #[test]

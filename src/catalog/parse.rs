@@ -25,6 +25,7 @@ pub fn connector(text: &Text<'_>) -> Result<Connector, Vec<DefinitionFault>> {
     // The usual case: no tree is kept.
     if let Ok(connector) = toml::from_str::<Connector>(text.text)
         && connector.extends.is_none()
+        && connector.remove.is_empty()
     {
         return Ok(connector);
     }
@@ -48,8 +49,10 @@ pub fn lenient(definition: &Text<'_>) -> (Option<Connector>, Vec<DefinitionFault
         Err(missing) => return (None, vec![faults::no_base(Lines::of(text, Some(tree)).line(&[Place::Key("extends")]), &missing)]),
     };
     let span = tree.span();
-    let mut tree = Spanned::new(span, extend::merged(tree.into_inner(), &bases));
-    let mut faults = Vec::new();
+    let (tree, nothing) = extend::merged(tree.into_inner(), &bases);
+    let mut tree = Spanned::new(span, tree);
+    let at = if nothing.is_empty() { 0 } else { Lines::new(text).line(&[Place::Key("remove")]) };
+    let mut faults: Vec<DefinitionFault> = nothing.iter().map(|path| faults::nothing_removed(at, path)).collect();
     loop {
         match Connector::deserialize(toml::de::Deserializer::from(tree.clone())) {
             Ok(connector) => return (Some(connector), faults),

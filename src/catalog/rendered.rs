@@ -74,9 +74,11 @@ fn paging(paging: &mut Paging, context: &Context) -> Result<(), Problem> {
             optional(more)?;
             optional(total)?;
         }
-        Paging::Offset { param, size_param, total, size: _ } => {
+        // `value` is rendered for each request: it names the place in the list.
+        Paging::Offset { param, size_param, more, total, size: _, value: _ } => {
             text(param)?;
             optional(size_param)?;
+            optional(more)?;
             optional(total)?;
         }
         Paging::Cursor { param, next, size_param, size, more, path } => {

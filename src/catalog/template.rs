@@ -7,6 +7,7 @@
 use std::fmt;
 use std::sync::LazyLock;
 
+use base64::Engine as _;
 use indexmap::IndexMap;
 use minijinja::value::Value;
 use minijinja::{Environment, UndefinedBehavior};
@@ -104,6 +105,7 @@ static TEMPLATES: LazyLock<Environment<'static>> = LazyLock::new(|| {
     env.add_filter("trim", |text: String| text.trim().to_owned());
     env.add_filter("replace", replace);
     env.add_filter("urlencode", |text: String| urlencode(&text));
+    env.add_filter("base64", base64);
     env.add_filter("default", minijinja::filters::default);
     env.add_test("defined", minijinja::tests::is_defined);
     env.add_test("startingwith", minijinja::tests::is_startingwith);
@@ -120,6 +122,18 @@ fn replace(text: String, from: String, to: String) -> Result<String, minijinja::
         return Err(minijinja::Error::new(minijinja::ErrorKind::InvalidOperation, crate::t!("catalog.replace")));
     }
     Ok(text.replace(&from, &to))
+}
+
+/// The longest text that is written in base64.
+const MAX_BASE64: usize = 16 << 10;
+
+/// RFC 4648 §4, with padding: the credentials of a login that are those of RFC 7617. Longer texts are refused: several filters in a row could
+/// otherwise grow one without bounds.
+fn base64(text: String) -> Result<String, minijinja::Error> {
+    if text.len() > MAX_BASE64 {
+        return Err(minijinja::Error::new(minijinja::ErrorKind::InvalidOperation, crate::t!("catalog.base64")));
+    }
+    Ok(base64::engine::general_purpose::STANDARD.encode(text))
 }
 
 /// Everything but unreserved characters (RFC 3986 §2.3) as `%XX`: one segment of a path, one value of a query.
@@ -258,6 +272,7 @@ mod tests {
         let c = context(&[("tenant", "contoso"), ("name", "A b/c"), ("empty", "")]);
         for (template, expected) in [
             ("https://plain.example/x", "https://plain.example/x"),
+            ("Basic {{ (input.tenant ~ ':' ~ input.name) | base64 }}", "Basic Y29udG9zbzpBIGIvYw=="),
             ("https://{{ input.tenant }}.example", "https://contoso.example"),
             ("{{ input.other or 'organizations' }}", "organizations"),
             ("{{ input.empty or 'x' }}", "x"),
@@ -343,6 +358,13 @@ mod tests {
         ] {
             assert_eq!(check_expression(expression, &["status", "body"]).is_ok(), right, "{expression}");
         }
+    }
+
+    #[test]
+    fn base64_in_a_row_cannot_grow_a_text_without_bounds() {
+        let many = format!("{{{{ input.a{} }}}}", " | base64".repeat(60));
+        let problem = render(&many, &context(&[("a", "0123456789")])).unwrap_err();
+        assert!(problem.why.contains("16 KiB"), "{problem:?}");
     }
 
     proptest::proptest! {

@@ -150,6 +150,19 @@ fn faults_have_their_line_and_what_to_do() {
         ("kind = \"bearer\"", "kind = \"oauth2_code\"", "[auth.token]", "authorize_url"),
         ("kind = \"bearer\"", "kind = \"saml\"", "kind = \"saml\"", "saml"),
         ("[request]", "[request", "[request", "TOML"),
+        ("id = \"acme\"", "id = \"acme\"\nremove = [\"limit\"]", "remove", "nothing"),
+        (
+            "path = \"/users\"",
+            "path = \"/users\"\npaging = { kind = \"offset\", param = \"q\", value = \"limit {{ size }}\", size = 10 }",
+            "paging",
+            "place in the list",
+        ),
+        (
+            "path = \"/users\"",
+            "path = \"/users\"\npaging = { kind = \"offset\", param = \"q\", value = \"limit {{ size }} offset {{ ofset }}\", size = 10 }",
+            "paging",
+            "ofset",
+        ),
     ] {
         let text = SMALL.replacen(from, to, 1);
         assert_ne!(text, SMALL, "{from}");
@@ -215,6 +228,8 @@ fn a_users_file_extends_a_built_in_one() {
     write("github.toml", &format!("{}[limit]\nconcurrency = 1\n", head("github", "github")));
     write("ours.toml", &format!("{}[[resource]]\nid = \"members\"\nname = \"Own people\"\n", head("ours", "slack")));
     write("lost.toml", &head("lost", "nothing-like-it"));
+    write("less.toml", &format!("{}remove = [\"auth.bearer\", \"limit.nothing\"]\n", head("less", "slack")));
+    write("fewest.toml", &format!("{}remove = [\"auth.bearer\", \"auth.oauth2_user\", \"check.2\"]\n", head("fewest", "slack")));
     write("typo.toml", &format!("{}[auth.user]\nnmae = \"x\"\n", head("typo", "slack")));
     let ours = catalog.get("github").unwrap();
     let built_in = Catalog::open(Path::new("/nonexistent")).get("github").unwrap();
@@ -224,6 +239,14 @@ fn a_users_file_extends_a_built_in_one() {
     assert!(catalog.rows().iter().any(|row| row.id == "ours" && !row.auth.is_empty()));
     let text = read(&dir.path().join("github.toml")).unwrap();
     assert_eq!(catalog.check(&text, "github", &any_path), []);
+    let less = catalog.get("less").unwrap_err();
+    assert!(less.why.contains("limit.nothing") && less.why.contains("Line 5"), "{less:?}");
+    let fewest = catalog.get("fewest").unwrap();
+    let slack = catalog.get("slack").unwrap();
+    assert_eq!(fewest.auth.keys().collect::<Vec<_>>(), ["oauth2_code"]);
+    assert_eq!((fewest.checks.len(), &fewest.checks[0]), (slack.checks.len() - 1, &slack.checks[0]));
+    let text = read(&dir.path().join("fewest.toml")).unwrap();
+    assert_eq!(catalog.check(&text, "fewest", &any_path), []);
     let lost = catalog.get("lost").unwrap_err();
     assert!(lost.why.contains("nothing-like-it") && lost.why.contains("Line 4"), "{lost:?}");
     let typo = catalog.get("typo").unwrap_err();

@@ -107,7 +107,7 @@ pub fn run(context: &Context, command: Vault) -> Result<u8> {
             status(context)?;
         }
         Vault::Reseal => {
-            let passphrase = for_reseal(context)?;
+            let passphrase = for_reseal(context, None)?;
             context.unlock()?;
             let n = vault::reseal(ws, passphrase.as_ref())?;
             context.print(&json!({ "resealed": n }), |_| output::line(&t!("cli.vault.resealed", n = n)))?;
@@ -143,9 +143,10 @@ fn unlock(context: &Context, keep: Duration) -> Result<u8> {
     Ok(if kept.until.is_some() { 0 } else { 1 })
 }
 
-/// The passphrase that a fresh data key has to be wrapped with, where one is among the recipients.
-fn for_reseal(context: &Context) -> Result<Option<Secret>> {
-    let needed = vault::recipients(&context.ws)?.iter().any(|one| one.kind == "passphrase");
+/// The passphrase that a fresh data key has to be wrapped with, where one is among the recipients that stay.
+fn for_reseal(context: &Context, goes: Option<&str>) -> Result<Option<Secret>> {
+    let stays = |name: &str| goes.is_none_or(|goes| !goes.eq_ignore_ascii_case(name));
+    let needed = vault::recipients(&context.ws)?.iter().any(|one| one.kind == "passphrase" && stays(&one.name));
     if !needed {
         return Ok(None);
     }
@@ -174,14 +175,13 @@ fn recipient(context: &Context, command: Recipient) -> Result<()> {
         }
         Recipient::Remove { name, reseal } => {
             context.confirm(&t!("cli.vault.recipients.confirm_remove", name = clean::line(&name, 80)))?;
-            let passphrase = if reseal { for_reseal(context)? } else { None };
+            let passphrase = if reseal { for_reseal(context, Some(&name))? } else { None };
             context.unlock()?;
-            let left = vault::recipient_remove(ws, &name)?;
             if reseal {
-                vault::reseal(ws, passphrase.as_ref())?;
-            } else {
-                output::remark(t!("cli.vault.recipients.kept"));
+                return list(context, &vault::recipient_remove_and_reseal(ws, &name, passphrase.as_ref())?);
             }
+            let left = vault::recipient_remove(ws, &name)?;
+            output::remark(t!("cli.vault.recipients.kept"));
             list(context, &left)
         }
     }

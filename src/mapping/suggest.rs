@@ -71,6 +71,7 @@ pub fn tracking(label: &str) -> Option<Mapped> {
 pub fn suggest(fields: &[DestinationField], mapped: &[FieldMapping], source: &[SampledField]) -> Vec<Suggestion> {
     let open: Vec<&DestinationField> = fields.iter().filter(|field| mapped.iter().all(|mapping| mapping.field != field.key)).collect();
     let names: Vec<Vec<String>> = source.iter().map(|field| Path::parse(&field.path).map(|path| own_names(&path)).unwrap_or_default()).collect();
+    let most = source.iter().map(|field| field.present).max().unwrap_or(0);
     let mut all: Vec<(Suggestion, Option<usize>)> = Vec::new();
     for field in &open {
         if field.custom
@@ -84,8 +85,13 @@ pub fn suggest(fields: &[DestinationField], mapped: &[FieldMapping], source: &[S
             continue;
         }
         for (i, candidate) in source.iter().enumerate() {
+            // Without a value there, a record would not be taken.
+            if field.mandatory && candidate.present == 0 && most > 0 {
+                continue;
+            }
             if let Some((score, reason)) = score(field, candidate, &names[i]) {
-                all.push((Suggestion { field: field.key.clone(), from: Mapped::Path(candidate.path.clone()), score, reason }, Some(i)));
+                let from = everywhere(field, candidate, most).unwrap_or_else(|| Mapped::Path(candidate.path.clone()));
+                all.push((Suggestion { field: field.key.clone(), from, score, reason }, Some(i)));
             }
         }
     }
@@ -97,7 +103,9 @@ pub fn suggest(fields: &[DestinationField], mapped: &[FieldMapping], source: &[S
         .collect();
     let mut out: Vec<Suggestion> = Vec::new();
     for (suggestion, from) in all {
-        let used = from.is_some_and(|from| taken.contains(&from) && suggestion.score < 90);
+        // A name to sign in with that is an address is the address as well.
+        let needed = open.iter().any(|field| field.mandatory && field.kind == FieldType::Email && field.key == suggestion.field);
+        let used = !needed && from.is_some_and(|from| taken.contains(&from) && suggestion.score < 90);
         if used || out.iter().any(|known| known.field == suggestion.field) {
             continue;
         }
@@ -111,6 +119,15 @@ pub fn suggest(fields: &[DestinationField], mapped: &[FieldMapping], source: &[S
     }
     out.sort_by_key(|suggestion| std::cmp::Reverse(suggestion.score));
     out
+}
+
+/// The type of a person that only some records tell: with a value for the others.
+fn everywhere(field: &DestinationField, source: &SampledField, most: u64) -> Option<Mapped> {
+    if field.key != "user_type" || source.present >= most {
+        return None;
+    }
+    let path = in_expression(&source.path)?;
+    Some(Mapped::Expression(format!("{path} or '{}'", t!("mapping.suggest.user_type_value"))))
 }
 
 /// What can be said of a mandatory field that nothing fits.
@@ -178,12 +195,12 @@ fn score(field: &DestinationField, source: &SampledField, names: &[String]) -> O
     let own = normal(&source.label);
     let (mut score, reason) = if names.contains(&wanted) || names.contains(&wanted_label) {
         (96, t!("mapping.suggest.same_name", field = label, source = from))
+    } else if (own == wanted_label || own == wanted) && own != normal(&source.path) {
+        (93, t!("mapping.suggest.same_label", field = label, source = from))
     } else if !field.custom
         && let Some(rank) = names.iter().filter_map(|name| synonyms(&field.key).iter().skip(1).position(|known| known == name)).min()
     {
         (92u8.saturating_sub(u8::try_from(rank).unwrap_or(u8::MAX).min(20) * 2), t!("mapping.suggest.synonym", field = label, source = from))
-    } else if own == wanted_label || own == wanted {
-        (88, t!("mapping.suggest.same_label", field = label, source = from))
     } else if field.kind == FieldType::Email && fit == Fit::Seen {
         (60, t!("mapping.suggest.email_values", field = label, source = from))
     } else {
@@ -215,6 +232,10 @@ fn fit(kind: FieldType, source: &SampledField) -> Fit {
     if source.samples.is_empty() {
         return if source.kind == kind || matches!(kind, FieldType::Text) { Fit::Open } else { Fit::No };
     }
+    // Whether somebody is a manager is not who the manager is.
+    if source.kind == FieldType::Boolean && kind != FieldType::Boolean {
+        return Fit::No;
+    }
     let converts = |sample: &&String| {
         // Samples are texts; what was a number at the source is told by its type.
         let value = match source.kind {
@@ -243,7 +264,10 @@ fn fit(kind: FieldType, source: &SampledField) -> Fit {
 /// The names under which a path may be meant, normalised.
 fn own_names(path: &Path) -> Vec<String> {
     let keys: Vec<&str> = path.steps.iter().filter_map(|step| if let Step::Key(key) = step { Some(key.as_str()) } else { None }).collect();
-    let mut names = vec![normal(&keys.join(" "))];
+    // `user.name` is a name, and no user name; `name.formatted` is both.
+    let around = |key: &&&str| normal(key) != "name" && WRAPPERS.contains(&normal(key).as_str());
+    let outer = keys.iter().take(keys.len().saturating_sub(1)).take_while(around).count();
+    let mut names = vec![normal(&keys[outer..].join(" "))];
     let Some((last, before)) = keys.split_last() else { return Vec::new() };
     let wrapped = before.iter().all(|key| WRAPPERS.contains(&normal(key).as_str()) || key.starts_with("urn:"));
     if wrapped {
@@ -290,6 +314,7 @@ pub(super) fn words(text: &str) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Table;
     use proptest::prelude::*;
     use serde_json::json;
 
@@ -298,30 +323,7 @@ mod tests {
     }
 
     fn people() -> Vec<DestinationField> {
-        use FieldType::*;
-        [
-            ("email", Email),
-            ("full_name", Text),
-            ("user_type", Text),
-            ("username", Text),
-            ("first_name", Text),
-            ("last_name", Text),
-            ("position", Text),
-            ("department", Text),
-            ("manager", Text),
-            ("phone", Text),
-            ("locale", Text),
-            ("time_zone", Text),
-            ("external_id", Text),
-            ("verified", Boolean),
-            ("verified_time", Time),
-            ("last_login", Time),
-            ("employee_number", Text),
-            ("location", Text),
-        ]
-        .into_iter()
-        .map(|(key, kind)| field(key, &words(key).join(" "), kind))
-        .collect()
+        Table::People.built_in().iter().map(|(key, kind)| field(key, &words(key).join(" "), *kind)).collect()
     }
 
     fn suggested(records: &[Json], extra: &[DestinationField]) -> std::collections::BTreeMap<String, String> {
@@ -344,6 +346,39 @@ mod tests {
         for (field, from) in expected {
             assert_eq!(found.get(*field).map(String::as_str), Some(*from), "{field} of {found:?}");
         }
+    }
+
+    #[test]
+    fn what_a_run_needs_is_suggested_from_what_records_have() {
+        let mandatory = |key: &str, kind| DestinationField { mandatory: true, ..field(key, &words(key).join(" "), kind) };
+        let fields = [
+            mandatory("email", FieldType::Email),
+            mandatory("full_name", FieldType::Text),
+            mandatory("user_type", FieldType::Text),
+            field("username", "user name", FieldType::Text),
+            field("manager", "manager", FieldType::Text),
+        ];
+        let suggested = |records: &[Json]| {
+            let declared: Vec<crate::model::SourceField> = toml::from_str::<std::collections::BTreeMap<String, Vec<crate::model::SourceField>>>(
+                "f = [{ path = 'userType', label = 'Type' }, { path = 'isManager', label = 'Manager', type = 'boolean' }]",
+            )
+            .unwrap()
+            .remove("f")
+            .unwrap();
+            let found = suggest(&fields, &[], &super::super::sampled::fields(&declared, records));
+            found.into_iter().map(|one| (one.field, one.from)).collect::<std::collections::BTreeMap<_, _>>()
+        };
+        let path = |path: &str| Some(Mapped::Path(path.to_owned()));
+        // A membership with the person nested in it, and a login that is an address; nobody has a type, and a flag is no name.
+        let found = suggested(&[json!({"user": {"name": "Ada Lovelace"}, "login": "ada@acme.example", "isManager": true})]);
+        assert_eq!(
+            (found.get("full_name").cloned(), found.get("email").cloned(), found.get("username").cloned()),
+            (path("user.name"), path("login"), path("login"))
+        );
+        assert_eq!((found["user_type"].clone(), found.get("manager")), (Mapped::Constant(t!("mapping.suggest.user_type_value").to_owned()), None));
+        // Some have a type: the others get one.
+        let records = [json!({"name": "Ada", "email": "a@acme.example", "userType": "Guest"}), json!({"name": "Bo", "email": "b@acme.example"})];
+        assert_eq!(suggested(&records)["user_type"], Mapped::Expression("userType or 'User'".to_owned()));
     }
 
     #[test]

@@ -41,6 +41,9 @@ pub struct Connector {
     /// a resource of the same identifier takes over what it does not set; `catalog::extend` has the rules. Merged when it is loaded.
     #[serde(default)]
     pub extends: Option<String>,
+    /// What is not taken over from the definition that this one extends: `auth.device`, `resource.groups`; `catalog::extend` has the rules.
+    #[serde(default)]
+    pub remove: Vec<String>,
     /// Other names that people search for.
     #[serde(default)]
     pub aliases: Vec<String>,
@@ -317,6 +320,9 @@ pub struct Resource {
     /// Where the list of records is in a response body; the body itself when empty. `edges[*].node`: the record is a member of each element.
     #[serde(default)]
     pub records: String,
+    /// The vendor leaves the list out of the answer when it is empty. Without it, an answer without the list is an error.
+    #[serde(default)]
+    pub records_optional: bool,
     #[serde(default)]
     pub format: Format,
     /// How "changed since" is asked, where the vendor can: query values as templates over `since` (RFC 3339), `since_unix`, `since_date`.
@@ -383,12 +389,19 @@ pub enum Paging {
         #[serde(default)]
         total: Option<String>,
     },
-    /// `offset=0,100,…`; ends on a page shorter than `size`, or at `total`.
+    /// `offset=0,100,…`; ends when `more` is false, at `total`, or on a page shorter than `size`.
     Offset {
         param: String,
+        /// Where the place is part of a longer text (a query language): a template of what is sent as `param`, over `offset` (from 0), `start`
+        /// (from 1) and `size`.
+        #[serde(default)]
+        value: Option<String>,
         #[serde(default)]
         size_param: Option<String>,
         size: u64,
+        /// Path of a flag that says whether there is more.
+        #[serde(default)]
+        more: Option<String>,
         #[serde(default)]
         total: Option<String>,
     },

@@ -28,6 +28,67 @@ impl Table {
             Self::Applications => "applications",
         }
     }
+
+    /// Its built-in fields, in their order: key and type.
+    #[must_use]
+    pub fn built_in(self) -> &'static [(&'static str, FieldType)] {
+        match self {
+            Self::People => &[
+                ("email", FieldType::Email),
+                ("full_name", FieldType::Text),
+                ("user_type", FieldType::Text),
+                ("username", FieldType::Text),
+                ("first_name", FieldType::Text),
+                ("last_name", FieldType::Text),
+                ("position", FieldType::Text),
+                ("department", FieldType::Text),
+                ("manager", FieldType::Text),
+                ("phone", FieldType::Text),
+                ("locale", FieldType::Text),
+                ("time_zone", FieldType::Text),
+                ("external_id", FieldType::Text),
+                ("verified", FieldType::Boolean),
+                ("verified_time", FieldType::Time),
+                ("last_login", FieldType::Time),
+                ("employee_number", FieldType::Text),
+                ("location", FieldType::Text),
+            ],
+            Self::SaasUsers => &[
+                ("user_name", FieldType::Text),
+                ("email", FieldType::Email),
+                ("full_name", FieldType::Text),
+                ("external_id", FieldType::Text),
+                ("role", FieldType::Text),
+                ("last_activity", FieldType::Time),
+                ("verified", FieldType::Boolean),
+            ],
+            Self::Hardware => &[
+                ("serial_number", FieldType::Text),
+                ("name", FieldType::Text),
+                ("model", FieldType::Text),
+                ("manufacturer", FieldType::Text),
+                ("type", FieldType::Text),
+                ("os", FieldType::Text),
+                ("assigned_to", FieldType::Text),
+                ("last_seen", FieldType::Time),
+                ("location", FieldType::Text),
+            ],
+            Self::Software => &[
+                ("name", FieldType::Text),
+                ("version", FieldType::Text),
+                ("publisher", FieldType::Text),
+                ("installed_on", FieldType::Text),
+                ("category", FieldType::Text),
+            ],
+            Self::Applications => &[
+                ("name", FieldType::Text),
+                ("vendor", FieldType::Text),
+                ("category", FieldType::Text),
+                ("owner", FieldType::Text),
+                ("url", FieldType::Text),
+            ],
+        }
+    }
 }
 
 /// A field of an inventory table.

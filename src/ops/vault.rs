@@ -149,6 +149,12 @@ pub fn recipient_remove(ws: &Workspace, name: &str) -> Result<Vec<Recipient>> {
     recipients(ws)
 }
 
+/// Both in one change: cut short, the same again completes it. `passphrase` as for `reseal`.
+pub fn recipient_remove_and_reseal(ws: &Workspace, name: &str, passphrase: Option<&Secret>) -> Result<Vec<Recipient>> {
+    ws.vault().recipient_remove_and_reseal(name, passphrase)?;
+    recipients(ws)
+}
+
 /// Makes a fresh data key for those who can open the vault now, and seals every secret with it; how many. `passphrase` is needed where a
 /// passphrase is among the recipients.
 pub fn reseal(ws: &Workspace, passphrase: Option<&Secret>) -> Result<u64> {

@@ -3,7 +3,7 @@
 
 use rusqlite::{OptionalExtension as _, Transaction, params};
 
-use super::inventory::{built_in, quoted, sql_name};
+use super::inventory::{quoted, sql_name};
 use super::{Store, StoreError};
 use crate::model::{DestinationField, FieldType, Table};
 use crate::t;
@@ -75,7 +75,7 @@ fn label(table: Table, key: &str) -> &'static str {
 }
 
 fn built_in_fields(table: Table) -> impl Iterator<Item = DestinationField> {
-    built_in(table).iter().map(move |(key, kind)| DestinationField {
+    table.built_in().iter().map(move |(key, kind)| DestinationField {
         key: (*key).to_owned(),
         label: label(table, key).to_owned(),
         kind: *kind,

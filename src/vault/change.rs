@@ -30,6 +30,14 @@ struct Target {
     age: Option<Option<Vec<u8>>>,
     passphrase: Option<Option<Vec<u8>>>,
     systemd: Option<Option<Vec<u8>>>,
+    /// The private key of the key file.
+    key_file: Option<Option<Zeroizing<Vec<u8>>>>,
+}
+
+impl Target {
+    fn of(recipients: Vec<Recipient>) -> Self {
+        Self { recipients, age: None, passphrase: None, systemd: None, key_file: None }
+    }
 }
 
 impl Vault {
@@ -87,38 +95,63 @@ impl Vault {
         }
     }
 
-    /// Adds a way to open the vault; no entry is touched. The vault has to be unlocked. An empty name is replaced by that of the kind.
+    /// Adds a way to open the vault; no entry is touched. The vault has to be unlocked. An empty name is replaced by that of the kind. One that
+    /// is there already, in all parts, is wrapped for again: so a change that was cut short is completed.
     pub fn recipient_add(&self, name: &str, new: &New<'_>) -> Result<(), Problem> {
         let _lock = self.lock()?;
         let (key, wraps, old) = self.trusted()?;
         let named = |mut recipient: Recipient| {
             if !name.trim().is_empty() {
-                name.clone_into(&mut recipient.name);
+                name.trim().clone_into(&mut recipient.name);
             }
-            recipients::with(&old, recipient)
+            recipient
         };
-        let mut target = Target { recipients: Vec::new(), age: None, passphrase: None, systemd: None };
+        let is_listed = |new: &Recipient| {
+            old.iter()
+                .any(|one| one.kind == new.kind && one.name.eq_ignore_ascii_case(&new.name) && (new.public.is_none() || one.public == new.public))
+        };
+        let with = |new: Recipient| if is_listed(&new) { Ok(old.clone()) } else { recipients::with(&old, new) };
+        let listed_as = |kind: Kind| VaultError::Listed(old.iter().find(|one| one.kind == kind).map(|one| one.name.clone()).unwrap_or_default());
+        let mut target = Target::of(Vec::new());
         match new {
             New::Passphrase(passphrase) => {
-                target.recipients = named(Recipient::own(Kind::Passphrase, None))?;
+                let new = named(Recipient::own(Kind::Passphrase, None));
+                if let Some(wrapped) = wraps.passphrase.as_ref().filter(|_| is_listed(&new)) {
+                    let same = wrap::open_with_passphrase(wrapped, passphrase, &wraps.passphrase_path).is_ok();
+                    return if same { Ok(()) } else { Err(listed_as(Kind::Passphrase).into()) };
+                }
+                target.recipients = with(new)?;
                 let wrapped = wrap::with_passphrase(&key.payload(), passphrase, self.work_factor, &self.passphrase_path())?;
                 target.passphrase = Some(Some(wrapped));
             }
             New::SystemdCreds => {
-                target.recipients = named(Recipient::own(Kind::SystemdCreds, None))?;
+                let new = named(Recipient::own(Kind::SystemdCreds, None));
+                if let Some(wrapped) = wraps.systemd.as_ref().filter(|_| is_listed(&new)) {
+                    let here = systemd::open(&self.systemd, wrapped, key.vault(), &self.systemd_path()).is_ok_and(|opened| opened.same(&key));
+                    return if here { Ok(()) } else { Err(listed_as(Kind::SystemdCreds).into()) };
+                }
+                target.recipients = with(new)?;
                 target.systemd = Some(Some(systemd::wrap(&self.systemd, &key)?));
             }
             New::Public(text) => {
                 let public = Public::parse(text).ok_or(VaultError::BadPublic)?;
                 let kind = if public.is_ssh() { Kind::Ssh } else { Kind::Age };
-                target.recipients = named(Recipient::own(kind, Some(public.text())))?;
+                target.recipients = with(named(Recipient::own(kind, Some(public.text()))))?;
                 target.age = Some(Some(self.for_public(&key, &target.recipients)?));
             }
             New::KeyFile => {
-                let identity = KeyFile::generate();
-                target.recipients = named(Recipient::own(Kind::KeyFile, Some(identity.public().text())))?;
-                target.age = Some(Some(self.for_public(&key, &target.recipients)?));
-                self.add_to_key_file(&identity)?;
+                let new = named(Recipient::own(Kind::KeyFile, None));
+                let here = wrap::Identities::read(&self.key_path()).map(|own| own.publics()).unwrap_or_default();
+                let is_here = |one: &Recipient| one.kind == Kind::KeyFile && one.public.as_ref().is_some_and(|public| here.contains(public));
+                if is_listed(&new) && old.iter().any(is_here) {
+                    target.recipients.clone_from(&old);
+                    target.age = Some(Some(self.for_public(&key, &old)?));
+                } else {
+                    let identity = KeyFile::generate();
+                    target.recipients = recipients::with(&old, Recipient { public: Some(identity.public().text()), ..new })?;
+                    target.age = Some(Some(self.for_public(&key, &target.recipients)?));
+                    self.add_to_key_file(&identity)?;
+                }
             }
         }
         Ok(self.change(&key, &wraps, &old, target)?)
@@ -128,15 +161,9 @@ impl Vault {
     pub fn recipient_remove(&self, name: &str) -> Result<(), Problem> {
         let _lock = self.lock()?;
         let (key, wraps, old) = self.trusted()?;
-        let Some(gone) = old.iter().find(|one| one.name == name).or_else(|| old.iter().find(|one| one.name.eq_ignore_ascii_case(name))) else {
-            return Err(VaultError::NotListed(name.to_owned()).into());
-        };
-        let rest: Vec<Recipient> = old.iter().filter(|one| *one != gone).cloned().collect();
-        if rest.is_empty() {
-            return Err(VaultError::LastRecipient.into());
-        }
-        let mut target = Target { recipients: rest, age: None, passphrase: None, systemd: None };
-        match gone.kind {
+        let (gone, rest) = without(&old, name)?;
+        let mut target = Target::of(rest);
+        match gone {
             Kind::Passphrase => target.passphrase = Some(None),
             Kind::SystemdCreds => target.systemd = Some(None),
             Kind::Age | Kind::Ssh | Kind::KeyFile => {
@@ -144,12 +171,19 @@ impl Vault {
                 target.age = Some(if others { Some(self.for_public(&key, &target.recipients)?) } else { None });
             }
         }
-        let key_file = gone.kind == Kind::KeyFile;
-        self.change(&key, &wraps, &old, target)?;
-        if key_file {
-            disk::remove(&self.key_path())?;
+        if gone == Kind::KeyFile {
+            target.key_file = Some(None);
         }
-        Ok(())
+        Ok(self.change(&key, &wraps, &old, target)?)
+    }
+
+    /// Takes a way to open the vault away and makes a fresh data key for the others, as [`Self::reseal`] does; how many secrets were sealed
+    /// with it. Who goes is on the list until all is done: cut short, the same again completes it.
+    pub fn recipient_remove_and_reseal(&self, name: &str, passphrase: Option<&Secret>) -> Result<u64, Problem> {
+        let _lock = self.lock()?;
+        let (key, wraps, old) = self.trusted()?;
+        let (_, rest) = without(&old, name)?;
+        Ok(self.seal_anew(&key, &wraps, &old, &rest, passphrase)?)
     }
 
     /// Replaces the vault's own protection, without touching the entries: by a passphrase, or by a fresh key file when none is given. Public
@@ -159,14 +193,15 @@ impl Vault {
         let (key, wraps, old) = self.trusted()?;
         let mut kept: Vec<Recipient> = old.iter().filter(|one| !matches!(one.kind, Kind::Passphrase | Kind::KeyFile)).cloned().collect();
         let own = |kind: Kind| old.iter().find(|one| one.kind == kind).map(|one| one.name.clone());
-        let (by, target, identity) = match passphrase {
+        let (by, target) = match passphrase {
             Some(passphrase) => {
                 let wrapped = wrap::with_passphrase(&key.payload(), passphrase, self.work_factor, &self.passphrase_path())?;
                 let age = if kept.iter().any(|one| one.kind.is_public()) { Some(self.for_public(&key, &kept)?) } else { None };
                 let mut recipient = Recipient::own(Kind::Passphrase, None);
                 recipient.name = own(Kind::Passphrase).unwrap_or(recipient.name);
                 kept.insert(0, recipient);
-                (Protection::Passphrase, Target { recipients: kept, age: Some(age), passphrase: Some(Some(wrapped)), systemd: None }, None)
+                let wrapped = Some(Some(wrapped));
+                (Protection::Passphrase, Target { age: Some(age), passphrase: wrapped, key_file: Some(None), ..Target::of(kept) })
             }
             None => {
                 let identity = KeyFile::generate();
@@ -175,14 +210,11 @@ impl Vault {
                 kept.insert(0, recipient);
                 let age = self.for_public(&key, &kept)?;
                 self.add_to_key_file(&identity)?;
-                (Protection::KeyFile, Target { recipients: kept, age: Some(Some(age)), passphrase: Some(None), systemd: None }, Some(identity))
+                let own = Some(Some(identity.text()));
+                (Protection::KeyFile, Target { age: Some(Some(age)), passphrase: Some(None), key_file: own, ..Target::of(kept) })
             }
         };
         self.change(&key, &wraps, &old, target)?;
-        match identity {
-            Some(identity) => disk::write(&self.key_path(), &identity.text())?,
-            None => disk::remove(&self.key_path())?,
-        }
         Ok(self.remember(key, by)?)
     }
 
@@ -190,28 +222,54 @@ impl Vault {
     /// among the ways in, it is needed: only with it can the new key be wrapped.
     ///
     /// Every entry is opened first: nothing changes while one is damaged. Until all are sealed anew both keys are wrapped, so that at every
-    /// moment everything opens; cut short, it goes on when it is asked for again.
+    /// moment everything opens; cut short, it is done again as a whole: what was begun may be known to somebody who has gone since.
     pub fn reseal(&self, passphrase: Option<&Secret>) -> Result<u64, Problem> {
         let _lock = self.lock()?;
         let (key, wraps, list) = self.trusted()?;
-        let passphrase = self.checked_passphrase(&wraps, passphrase)?;
-        let entries = self.opened_entries(&key)?;
-        let new = if key.has_earlier() && self.sealed_by_newest(&key, &wraps) {
-            key
-        } else {
-            self.wrap_for_all(&key.renewed(), &list, &passphrase, &wraps)?
-        };
+        Ok(self.seal_anew(&key, &wraps, &list, &list, passphrase)?)
+    }
+
+    /// A fresh data key for `rest`; `all` are listed until it is done.
+    fn seal_anew(&self, key: &DataKey, wraps: &Wraps, all: &[Recipient], rest: &[Recipient], passphrase: Option<&Secret>) -> Result<u64> {
+        let stays = |kind: Kind| rest.iter().any(|one| one.kind == kind);
+        let passphrase = if stays(Kind::Passphrase) { self.checked_passphrase(wraps, passphrase)? } else { None };
+        let entries = self.opened_entries(key)?;
+        // What was begun comes to its end first: so there are never more than two keys in use.
+        if key.has_earlier() {
+            self.reseal_entries(&entries, key)?;
+        }
+        let by = self.opened.lock().unwrap_or_else(std::sync::PoisonError::into_inner).as_ref().map(super::opening::Opened::by);
+        let new = key.alone().renewed();
+        // Whoever opens the vault has the new key before anything is sealed with it; the list says from when on that is.
+        self.wrap_all(&new, rest, &passphrase, wraps)?;
+        if !stays(Kind::Passphrase) {
+            disk::remove(&self.passphrase_path())?;
+        }
+        if !stays(Kind::SystemdCreds) {
+            disk::remove(&self.systemd_path())?;
+        }
+        if !rest.iter().any(|one| one.kind.is_public()) {
+            disk::remove(&self.age_path())?;
+        }
+        disk::write(&self.list_path(), &List::sealed(&new, all))?;
+        let secrets = self.reseal_entries(&entries, &new)?;
+        let alone = new.alone();
+        self.wrap_all(&alone, rest, &passphrase, wraps)?;
+        if all.iter().any(|one| one.kind == Kind::KeyFile) && !stays(Kind::KeyFile) {
+            disk::remove(&self.key_path())?;
+        }
+        disk::write(&self.list_path(), &List::sealed(&alone, rest))?;
+        self.remember(alone, by.unwrap_or(Protection::KeyFile))?;
+        Ok(secrets)
+    }
+
+    fn reseal_entries(&self, entries: &[(std::path::PathBuf, String)], key: &DataKey) -> Result<u64> {
         let mut secrets = 0;
         for (path, owner) in entries {
-            let Some(mut entry) = Entry::read(&path, &owner)? else { continue };
-            secrets += entry.reseal(&new, &path, &owner)?;
-            entry.write(&path, &owner)?;
+            let Some(mut entry) = Entry::read(path, owner)? else { continue };
+            secrets += entry.reseal(key, path, owner)?;
+            entry.write(path, owner)?;
         }
-        let alone = new.alone();
-        let by = self.opened.lock().unwrap_or_else(std::sync::PoisonError::into_inner).as_ref().map(super::opening::Opened::by);
-        self.wrap_all(&alone, &list, &passphrase, &wraps)?;
-        disk::write(&self.list_path(), &List::sealed(&alone, &list))?;
-        self.remember(alone, by.unwrap_or(Protection::KeyFile))?;
         Ok(secrets)
     }
 
@@ -296,6 +354,11 @@ impl Vault {
         if target.systemd == Some(None) {
             disk::remove(&self.systemd_path())?;
         }
+        match &target.key_file {
+            Some(Some(own)) => disk::write(&self.key_path(), own)?,
+            Some(None) => disk::remove(&self.key_path())?,
+            None => {}
+        }
         if all != target.recipients {
             disk::write(&self.list_path(), &List::sealed(key, &target.recipients))?;
         }
@@ -327,18 +390,6 @@ impl Vault {
         Ok(entries)
     }
 
-    /// Whether what was begun got as far as the list: then everybody has the key that seals now.
-    fn sealed_by_newest(&self, key: &DataKey, wraps: &Wraps) -> bool {
-        wraps.list.as_ref().and_then(|list| list.sealed_by(key)).is_some_and(|by| by.same(key))
-    }
-
-    /// Wraps a fresh key, with the earlier ones, for everybody, and then makes it the one that seals.
-    fn wrap_for_all(&self, new: &DataKey, list: &[Recipient], passphrase: &Option<std::borrow::Cow<'_, Secret>>, wraps: &Wraps) -> Result<DataKey> {
-        self.wrap_all(new, list, passphrase, wraps)?;
-        disk::write(&self.list_path(), &List::sealed(new, list))?;
-        Ok(new.clone())
-    }
-
     fn wrap_all(&self, key: &DataKey, list: &[Recipient], passphrase: &Option<std::borrow::Cow<'_, Secret>>, wraps: &Wraps) -> Result<()> {
         let sealed = if list.iter().any(|one| one.kind == Kind::SystemdCreds) { Some(systemd::wrap(&self.systemd, key)?) } else { None };
         if let Some(passphrase) = passphrase {
@@ -356,4 +407,12 @@ impl Vault {
         }
         Ok(())
     }
+}
+
+/// Who stays when this one goes, and of what kind that is. A key file that was being replaced is listed twice.
+fn without(old: &[Recipient], name: &str) -> Result<(Kind, Vec<Recipient>)> {
+    let gone = old.iter().find(|one| one.name == name).or_else(|| old.iter().find(|one| one.name.eq_ignore_ascii_case(name)));
+    let Some(gone) = gone else { return Err(VaultError::NotListed(name.to_owned())) };
+    let rest: Vec<Recipient> = old.iter().filter(|one| one.kind != gone.kind || one.name != gone.name).cloned().collect();
+    if rest.is_empty() { Err(VaultError::LastRecipient) } else { Ok((gone.kind, rest)) }
 }

@@ -71,6 +71,19 @@ fn write_with(path: &Path, fill: impl FnOnce(&mut File) -> std::io::Result<()>) 
     sync_dir(dir)
 }
 
+/// Removes new files that were never put in the place of the old ones. Only for who holds the lock under which they are made. It is no part
+/// of what was asked for, so nothing is said when it cannot be done.
+pub fn sweep(dir: &Path) {
+    let Ok(entries) = std::fs::read_dir(dir) else { return };
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let name = name.as_encoded_bytes();
+        if name.starts_with(b".") && name.ends_with(b".new") {
+            let _ = std::fs::remove_file(entry.path());
+        }
+    }
+}
+
 /// Removes a file; durable when it returns. Nothing happens when it is not there.
 pub fn remove(path: &Path) -> Result<()> {
     match room().and_then(|()| std::fs::remove_file(path)) {
@@ -136,6 +149,12 @@ pub fn lock(path: &Path) -> Result<File> {
         Ok(Err(error)) => Err(VaultError::Io(path.to_owned(), error)),
         Err(_) => Err(VaultError::Busy),
     }
+}
+
+/// The lock, when nobody has it and there is one.
+pub fn lock_if_free(path: &Path) -> Option<File> {
+    let file = OpenOptions::new().read(true).write(true).open(path).ok()?;
+    file.try_lock().is_ok().then_some(file)
 }
 
 #[cfg(test)]

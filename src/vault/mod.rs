@@ -331,9 +331,18 @@ impl Vault {
         Ok(entries)
     }
 
+    /// Removes what processes left behind that died in the middle of a write. Under the lock: nobody else is writing.
+    fn sweep(&self) {
+        for dir in [&self.dir, &self.entries_dir()] {
+            disk::sweep(dir);
+        }
+    }
+
     fn lock(&self) -> Result<std::fs::File> {
         disk::private_dir(&self.dir)?;
-        disk::lock(&self.dir.join("lock"))
+        let lock = disk::lock(&self.dir.join("lock"))?;
+        self.sweep();
+        Ok(lock)
     }
 }
 

@@ -60,6 +60,9 @@ impl Vault {
     /// or lies in the file that the environment names.
     pub fn rehearse(&self, passphrase: Option<&Secret>) -> Result<Rehearsal, Problem> {
         let key = self.with_key(|key| Ok(key.clone()))?;
+        if let Some(_lock) = disk::lock_if_free(&self.dir.join("lock")) {
+            self.sweep();
+        }
         let wraps = self.wraps()?;
         let (mut secrets, mut damaged) = (0, Vec::new());
         for (path, owner) in self.entries()? {
@@ -86,6 +89,10 @@ impl Vault {
         if self.is_resealing()? {
             damaged.push(crate::problem!(PersonMustAct, "vault.half_resealed"));
         }
+        if let (Some(list), false) = (&wraps.list, self.agrees(&wraps)) {
+            let names: Vec<&str> = list.recipients.iter().map(|one| one.name.as_str()).collect();
+            damaged.push(crate::problem!(PersonMustAct, "vault.half_changed", names = crate::words::clean::line(&names.join(", "), 200)));
+        }
         let given = match passphrase {
             Some(given) => Some(given.clone()),
             None => self.passphrase_from_file().ok().flatten(),
@@ -102,6 +109,16 @@ impl Vault {
         };
         let ways = self.listed(&wraps).into_iter().map(try_one).collect();
         Ok(Rehearsal { secrets, damaged, ways })
+    }
+
+    /// Whether the data key is wrapped for as many as are listed.
+    fn agrees(&self, wraps: &Wraps) -> bool {
+        let Some(list) = &wraps.list else { return true };
+        let listed = |kind: Kind| list.recipients.iter().any(|one| one.kind == kind);
+        let publics = list.recipients.iter().filter(|one| one.kind.is_public()).count();
+        wraps.age.as_deref().map_or(0, wrap::recipients_in) == publics
+            && wraps.passphrase.is_some() == listed(Kind::Passphrase)
+            && wraps.systemd.is_some() == listed(Kind::SystemdCreds)
     }
 
     /// The private keys that are here, apart from the key file.

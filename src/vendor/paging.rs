@@ -129,7 +129,7 @@ impl Pager {
         match &self.rule {
             Paging::None | Paging::LinkHeader { .. } => [None, None, None],
             Paging::Page { more, total, .. } => [more.as_deref(), total.as_deref(), None],
-            Paging::Offset { total, .. } => [None, total.as_deref(), None],
+            Paging::Offset { more, total, .. } => [more.as_deref(), total.as_deref(), None],
             Paging::Cursor { next, more, .. } => [more.as_deref(), None, Some(next)],
             Paging::NextUrl { next, total, .. } => [None, total.as_deref(), Some(next)],
             Paging::Scim { .. } => [None, Some("totalResults"), None],
@@ -188,7 +188,12 @@ impl Pager {
                 Ok(go_on.then(|| Turn::Params(with_size(params(), size_param.as_deref(), *size))))
             }
             Paging::Offset { param, size_param, size, .. } => {
-                let go_on = self.more_by_count(seen, Some(*size))?;
+                let go_on = match facts.more {
+                    // There is more, and it would be asked for in the same place again.
+                    Some(true) if seen.records == 0 => return Err(Fault::Lost),
+                    Some(more) => more,
+                    None => self.more_by_count(seen, Some(*size))?,
+                };
                 let params = || vec![(param.clone(), self.read.into())];
                 Ok(go_on.then(|| Turn::Params(with_size(params(), size_param.as_deref(), Some(*size)))))
             }
@@ -370,6 +375,10 @@ mod tests {
         assert_eq!(requests(&plain, &[(20, None, None, None), (0, None, None, None)]).len(), 2);
         let total = rule("kind = 'offset'\nparam = 'skip'\nsize = 10\ntotal = 'n'");
         assert_eq!(requests(&total, &[(10, None, Some(20), None), (10, None, Some(20), None)]), ["skip=0", "skip=10"]);
+        // A flag says it before any guess: a short page does not end the list, and a full one may (PagerDuty).
+        let flag = rule("kind = 'offset'\nparam = 'skip'\nsize = 10\nmore = 'more'");
+        assert_eq!(requests(&flag, &[(3, Some(true), None, None), (10, Some(false), None, None)]), ["skip=0", "skip=3"]);
+        assert_eq!(walk(&flag, &[(10, Some(true), None, None), (0, Some(true), None, None)]).1, Err(Fault::Lost));
     }
 
     #[test]

@@ -273,7 +273,14 @@ impl Reader {
             None => Content::Form(resource.form.iter().map(|(name, value)| (name.clone(), value.clone())).collect()),
         };
         let counts = Arc::new(Counts::new());
+        let spelling = match &resource.paging {
+            Paging::Offset { param, value: Some(value), size, .. } => {
+                Some(Spelling { param: param.clone(), value: value.clone(), size: *size, context: context.clone() })
+            }
+            _ => None,
+        };
         let turn = Some(Turn::Params(pager.first()));
+        let may_lack_list = resource.records_optional || pager.may_lack_list();
         Ok(Self::Http(Box::new(List {
             sink: counting(sink, cancel, &counts),
             client,
@@ -284,8 +291,10 @@ impl Reader {
             content,
             turn,
             pager,
+            spelling,
             shape: Arc::new(Shape { projection, records, beside: Projection::new(beside) }),
             places,
+            may_lack_list,
             place: resource.records.clone(),
             counts,
         })))
@@ -343,13 +352,39 @@ struct List {
     /// The next request; `None` at the end.
     turn: Option<Turn>,
     pager: Pager,
+    spelling: Option<Spelling>,
     shape: Arc<Shape>,
     /// Where among the values beside the records the flag for more, the total and the next place are.
     places: [Option<usize>; 3],
+    /// Whether an answer without the list is one with an empty list.
+    may_lack_list: bool,
     /// Where the records are, as the definition says it.
     place: String,
     counts: Arc<Counts>,
     sink: Sink,
+}
+
+/// How the place in the list is said where it is part of a longer text: `… startposition 101 maxresults 100`.
+struct Spelling {
+    param: String,
+    value: String,
+    size: u64,
+    context: Context,
+}
+
+impl Spelling {
+    /// With the text in the place of the number.
+    fn spell(&self, params: Params) -> Result<Params, Problem> {
+        let spelt = |(name, value): (String, Value)| match value.as_u64().filter(|_| name == self.param) {
+            Some(offset) => {
+                let places = [("offset", offset), ("start", offset + 1), ("size", self.size)];
+                let context = places.iter().fold(self.context.clone(), |context, (name, n)| context.with(name, &n.to_string()));
+                Ok((name, Value::String(rendered(&self.value, &context)?)))
+            }
+            None => Ok((name, value)),
+        };
+        params.into_iter().map(spelt).collect()
+    }
 }
 
 /// What a request for a page carries. The parameters of paging travel in it where there is anything, else in the query.
@@ -418,10 +453,16 @@ impl List {
     async fn page(&mut self) -> Result<Option<Page>, Problem> {
         let Some(turn) = self.turn.take() else { return Ok(None) };
         let (url, body) = match turn {
-            Turn::Params(params) => match self.content.with(&params)? {
-                None => (with_params(&self.base, &params), None),
-                body => (self.base.clone(), body),
-            },
+            Turn::Params(params) => {
+                let params = match &self.spelling {
+                    Some(spelling) => spelling.spell(params)?,
+                    None => params,
+                };
+                match self.content.with(&params)? {
+                    None => (with_params(&self.base, &params), None),
+                    body => (self.base.clone(), body),
+                }
+            }
             Turn::Continue(params) => {
                 let further = self.further.as_ref().unwrap_or(&self.base);
                 match self.content.only(&params)? {
@@ -433,7 +474,7 @@ impl List {
         };
         let (answer, parsed, requests) = self.fetch(&url, body.as_ref()).await?;
         let Records { rows, bad, found, beside } = parsed;
-        if !found && !self.pager.may_lack_list() {
+        if !found && !self.may_lack_list {
             let place = if self.place.is_empty() { "." } else { &self.place };
             return Err(problem!(Failed, "vendor.no_list", vendor = self.client.vendor(), request = self.shown(&url), place = place));
         }

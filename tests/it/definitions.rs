@@ -406,10 +406,10 @@ async fn an_address_that_comes_with_the_first_token_is_asked_at_once() {
     desk.connect("moving", "client", &[("client_id", "me"), ("!client_secret", SECRET)]).await;
 }
 
-const PRIVATE: &str = include_str!("../keys/rsa.pkcs8.pem");
+pub(super) const PRIVATE: &str = include_str!("../keys/rsa.pkcs8.pem");
 
 /// What a JSON Web Token says: header and claims.
-fn opened(token: &str) -> (Value, Value) {
+pub(super) fn opened(token: &str) -> (Value, Value) {
     use base64::Engine as _;
     let part = |text: &str| serde_json::from_slice(&base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(text).unwrap()).unwrap();
     let mut parts = token.split('.');

@@ -27,10 +27,14 @@ const PAGE: usize = 12;
 const PLACE: &str = "INTERTIE_TEST_KILL";
 
 /// Splitmix64: the same moments and changes in every run of the test.
-struct Dice(u64);
+pub struct Dice(u64);
 
 impl Dice {
-    fn next(&mut self) -> u64 {
+    pub fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    pub fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -38,7 +42,7 @@ impl Dice {
         z ^ (z >> 31)
     }
 
-    fn below(&mut self, n: usize) -> usize {
+    pub fn below(&mut self, n: usize) -> usize {
         (self.next() % n as u64) as usize
     }
 }
@@ -225,7 +229,7 @@ fn killed_anywhere_the_next_run_ends_with_exactly_the_right_records() {
     let vendor = Arc::new(Vendor::default());
     let address = vendor.start();
     let runtime = runtime();
-    let mut dice = Dice(20_260_301);
+    let mut dice = Dice::new(20_260_301);
     let mut people: People = (0..PEOPLE).map(|i| (format!("p{i:03}@example.com"), format!("Person {i}"))).collect();
     // Everybody who was ever there, with the last name they had: they stay, inactive.
     let mut ever = People::new();

@@ -21,39 +21,39 @@ use tokio::net::TcpListener;
 
 /// A request as it was received.
 #[derive(Clone, Debug)]
-struct Raw {
-    method: String,
-    target: String,
-    headers: Vec<(String, String)>,
-    body: Vec<u8>,
+pub(super) struct Raw {
+    pub(super) method: String,
+    pub(super) target: String,
+    pub(super) headers: Vec<(String, String)>,
+    pub(super) body: Vec<u8>,
 }
 
 impl Raw {
-    fn header(&self, name: &str) -> &str {
+    pub(super) fn header(&self, name: &str) -> &str {
         self.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map_or("", |(_, value)| value)
     }
 
-    fn path(&self) -> &str {
+    pub(super) fn path(&self) -> &str {
         self.target.split('?').next().unwrap_or_default()
     }
 
     /// As it stands in the target, still encoded.
-    fn query(&self) -> Vec<(String, String)> {
+    pub(super) fn query(&self) -> Vec<(String, String)> {
         pairs(self.target.split_once('?').map_or("", |(_, query)| query))
     }
 
-    fn param(&self, name: &str) -> Option<String> {
+    pub(super) fn param(&self, name: &str) -> Option<String> {
         self.query().into_iter().find(|(known, _)| plain(known) == name).map(|(_, value)| plain(&value))
     }
 }
 
-struct Reply {
-    status: u16,
-    headers: Vec<(&'static str, String)>,
-    body: Value,
+pub(super) struct Reply {
+    pub(super) status: u16,
+    pub(super) headers: Vec<(&'static str, String)>,
+    pub(super) body: Value,
 }
 
-fn reply(status: u16, body: Value) -> Reply {
+pub(super) fn reply(status: u16, body: Value) -> Reply {
     Reply { status, headers: Vec::new(), body }
 }
 
@@ -87,7 +87,7 @@ async fn converse(mut stream: impl AsyncRead + AsyncWrite + Unpin, handler: Hand
         raw.body = read[head..head + length].to_vec();
         read.drain(..head + length);
         let Reply { status, headers, body } = handler(&raw);
-        let body = body.to_string();
+        let body = if status == 204 { String::new() } else { body.to_string() };
         let mut answer = format!("HTTP/1.1 {status} X\r\ncontent-type: application/json\r\ncontent-length: {}\r\n", body.len());
         for (name, value) in headers {
             let _ = write!(answer, "{name}: {value}\r\n");
@@ -100,7 +100,7 @@ async fn converse(mut stream: impl AsyncRead + AsyncWrite + Unpin, handler: Hand
 }
 
 /// A server on a free port; its address.
-async fn serve(handler: impl Fn(&Raw) -> Reply + Send + Sync + 'static) -> String {
+pub(super) async fn serve(handler: impl Fn(&Raw) -> Reply + Send + Sync + 'static) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let at = format!("http://{}", listener.local_addr().unwrap());
     let handler: Handler = Arc::new(handler);
@@ -112,13 +112,13 @@ async fn serve(handler: impl Fn(&Raw) -> Reply + Send + Sync + 'static) -> Strin
     at
 }
 
-fn pairs(text: &str) -> Vec<(String, String)> {
+pub(super) fn pairs(text: &str) -> Vec<(String, String)> {
     let parts = text.split('&').filter(|part| !part.is_empty());
     parts.map(|part| part.split_once('=').map_or((part.to_owned(), String::new()), |(name, value)| (name.to_owned(), value.to_owned()))).collect()
 }
 
 /// Decoded as forms are.
-fn plain(text: &str) -> String {
+pub(super) fn plain(text: &str) -> String {
     let (bytes, mut out, mut at) = (text.as_bytes(), Vec::new(), 0);
     while at < bytes.len() {
         match bytes[at] {
@@ -148,12 +148,12 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-const CONSUMER: (&str, &str) = ("consumer-key-1", "consumer-secret&1");
-const TOKEN: (&str, &str) = ("token-id-1", "token-secret=1");
+pub(super) const CONSUMER: (&str, &str) = ("consumer-key-1", "consumer-secret&1");
+pub(super) const TOKEN: (&str, &str) = ("token-id-1", "token-secret=1");
 
 /// What is wrong with the signature of a request (RFC 5849 §3.2), if anything.
-fn wrong_oauth1(raw: &Raw, at: &str) -> Option<String> {
-    let given = raw.header("authorization").strip_prefix("OAuth ")?;
+pub(super) fn wrong_oauth1(raw: &Raw, at: &str) -> Option<String> {
+    let Some(given) = raw.header("authorization").strip_prefix("OAuth ") else { return Some("it is not signed".to_owned()) };
     let given: Vec<(String, String)> = given
         .split(", ")
         .map(|part| part.split_once('=').unwrap())
@@ -190,11 +190,11 @@ fn wrong_oauth1(raw: &Raw, at: &str) -> Option<String> {
 }
 
 const SCOPE: &str = "eu-west-3/execute-api";
-const ACCESS: (&str, &str) = ("AKIDEXAMPLE00000", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY");
+pub(super) const ACCESS: (&str, &str) = ("AKIDEXAMPLE00000", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY");
 
 /// What is wrong with the signature of a request (AWS Signature Version 4), if anything.
-fn wrong_sigv4(raw: &Raw, within: &str) -> Option<String> {
-    let given = raw.header("authorization").strip_prefix("AWS4-HMAC-SHA256 ")?;
+pub(super) fn wrong_sigv4(raw: &Raw, within: &str) -> Option<String> {
+    let Some(given) = raw.header("authorization").strip_prefix("AWS4-HMAC-SHA256 ") else { return Some("it is not signed".to_owned()) };
     let named = |name: &str| given.split(", ").find_map(|part| part.strip_prefix(name)?.strip_prefix('=')).unwrap_or_default();
     let moment = raw.header("x-amz-date");
     let now = jiff::Timestamp::now().strftime("%Y%m%dT%H%M").to_string();

@@ -436,12 +436,12 @@ fn moved(desk: &Desk, id: &str, definition: &str, from: &str, to: &str) {
 }
 
 /// Consents as a person would who pastes the address that the browser ended on. Gives the draft's id.
-async fn consented(desk: &Desk, connector: &str, how: &str, values: &[(&str, &str)]) -> String {
+pub(super) async fn consented(desk: &Desk, connector: &str, how: &str, values: &[(&str, &str)], beside: &str) -> String {
     let draft = desk.draft(connector, how, values);
     let consent = credentials::consent_begin(&desk.ws, &draft.id).await.unwrap();
     let asked = url::Url::parse(&consent.view.authorize_url).unwrap();
     let state = asked.query_pairs().find(|(name, _)| name == "state").unwrap().1.into_owned();
-    consent.offer(&format!("{}?code=the-code&state={state}", consent.view.redirect_uri)).unwrap();
+    consent.offer(&format!("{}?code=the-code&state={state}&{beside}", consent.view.redirect_uri)).unwrap();
     consent.finish(&desk.ws, &Sink::none()).await.unwrap();
     draft.id
 }
@@ -453,7 +453,7 @@ async fn redeem(server: &MockServer, at: &str) {
     serve(server, grant.and(body_string_contains("grant_type=authorization_code")), token).await;
 }
 
-async fn finished(desk: &Desk, draft: &str) -> Credential {
+pub(super) async fn finished(desk: &Desk, draft: &str) -> Credential {
     let outcome = credentials::draft_test(&desk.ws, draft, &Sink::none()).await.unwrap();
     assert!(outcome.ok, "{outcome:#?}");
     credentials::draft_finish(&desk.ws, draft).unwrap()
@@ -473,7 +473,7 @@ async fn jira_with_consent() {
     jira_site(&server, "/ex/jira/1324a887", "Bearer granted").await;
     let token = format!("{}/oauth/token", server.uri());
     let values = [("site_name", "acme"), ("client_id", "cid"), ("!client_secret", SECRET), ("token_url", &token), REDIRECT];
-    let draft = consented(&desk, "jira", "oauth2_code", &values).await;
+    let draft = consented(&desk, "jira", "oauth2_code", &values, "").await;
     let credential = finished(&desk, &draft).await;
     assert_eq!(credential.found["cloud"], "1324a887");
     assert!(people(&desk, &credential, "users").await.are(&["a", "b", "c", "d"], &["b"]));
@@ -494,7 +494,7 @@ async fn xero() {
     serve(&server, given("/api.xro/2.0/Organisation"), json!({"Status": "OK", "Organisations": [{"Name": "Adam Demo"}]})).await;
     let token = format!("{}/connect/token", server.uri());
     let values = [("client_id", "0123456789ABCDEF0123456789ABCDEF"), ("!client_secret", SECRET), ("token_url", &token), REDIRECT];
-    let id = consented(&desk, "xero", "oauth2_code", &values).await;
+    let id = consented(&desk, "xero", "oauth2_code", &values, "").await;
     // Two organisations: it is asked which.
     let open = discover::discover(&desk.ws, &id, &Sink::none()).await.unwrap();
     let labels: Vec<&str> = open[0].options.iter().map(|option| option.label.as_str()).collect();
@@ -529,7 +529,7 @@ async fn zoho_desk() {
     agents().and(query_param("from", "400")).respond_with(ResponseTemplate::new(204)).mount(&server).await;
     let token = format!("{}/oauth/v2/token", server.uri());
     let values = [("data_center", "eu"), ("client_id", "1000.ABC"), ("!client_secret", SECRET), ("token_url", &token), REDIRECT];
-    let draft = consented(&desk, "zoho-desk", "oauth2_code", &values).await;
+    let draft = consented(&desk, "zoho-desk", "oauth2_code", &values, "").await;
     let credential = finished(&desk, &draft).await;
     let read = people(&desk, &credential, "agents").await;
     assert_eq!((read.keys.len(), read.inactive), (400, vec!["4000200".to_owned()]));
@@ -566,7 +566,7 @@ async fn docusign() {
     serve(&home, list().and(query_param("start_position", "1")), page("b", "Closed", 1)).await;
     let token = format!("{}/oauth/token", login.uri());
     let values = [("account_id", two), ("client_id", one), ("!client_secret", SECRET), ("token_url", &token), REDIRECT];
-    let draft = consented(&desk, "docusign", "oauth2_code", &values).await;
+    let draft = consented(&desk, "docusign", "oauth2_code", &values, "").await;
     let credential = finished(&desk, &draft).await;
     assert!(people(&desk, &credential, "users").await.are(&["a", "b"], &["b"]));
 }

@@ -71,6 +71,10 @@ pub fn no_base(line: usize, missing: &Missing) -> DefinitionFault {
     }
 }
 
+pub fn nothing_removed(line: usize, path: &str) -> DefinitionFault {
+    fault(line, words!("catalog.fault.nothing_removed", path = clean::line(path, 80)))
+}
+
 pub fn wrong_id(text: &str, id: &str, file: &str) -> DefinitionFault {
     fault(Lines::new(text).line(&[Key("id")]), words!("catalog.fault.file_name", id = clean::line(id, 80), file = clean::line(file, 80)))
 }

@@ -10,6 +10,9 @@ use crate::model::{Format, Paging, Resource};
 /// What "changed since" can name.
 const SINCE: [&str; 3] = ["since", "since_unix", "since_date"];
 
+/// What a text that holds the place in a list can name; one of the first two must be there.
+pub const PLACE: [&str; 3] = ["offset", "start", "size"];
+
 /// What goes with a request beside its path.
 struct Parts<'r> {
     method: &'r str,
@@ -184,8 +187,11 @@ impl<'c> Check<'c> {
             Paging::Page { param, size_param, size, more, total, first: _ } => {
                 ([param].into_iter().chain(size_param).collect(), more.iter().chain(total).collect(), *size)
             }
-            Paging::Offset { param, size_param, size, total } => {
-                ([param].into_iter().chain(size_param).collect(), total.iter().collect(), Some(*size))
+            Paging::Offset { param, value, size_param, size, more, total } => {
+                if let Some(value) = value {
+                    self.paging_value(at, value, names);
+                }
+                ([param].into_iter().chain(size_param).collect(), more.iter().chain(total).collect(), Some(*size))
             }
             Paging::Cursor { param, next, size_param, size, more, path } => {
                 if let Some(path) = path {
@@ -209,6 +215,15 @@ impl<'c> Check<'c> {
         }
         for path in paths {
             self.template_path(at, path, names);
+        }
+    }
+
+    /// A text that holds the place in a list. One that does not would ask for the same page again and again.
+    fn paging_value(&mut self, at: &[Place<'_>], value: &str, names: &Names) {
+        let known: Names = names.iter().cloned().chain(PLACE.map(str::to_owned)).collect();
+        self.template(at, value, &known);
+        if template::names(value).is_ok_and(|used| !used.iter().any(|name| name == PLACE[0] || name == PLACE[1])) {
+            report!(self, at, "catalog.fault.paging_value", value = short(value));
         }
     }
 }

@@ -17,57 +17,6 @@ pub(super) use view::Viewer;
 pub use view::{each, query};
 pub use write::{Found, Match, Page, Target};
 
-use FieldType::{Boolean, Email, Text, Time as Moment};
-
-/// The built-in fields of a table, in their order: key and type.
-#[must_use]
-pub fn built_in(table: Table) -> &'static [(&'static str, FieldType)] {
-    match table {
-        Table::People => &[
-            ("email", Email),
-            ("full_name", Text),
-            ("user_type", Text),
-            ("username", Text),
-            ("first_name", Text),
-            ("last_name", Text),
-            ("position", Text),
-            ("department", Text),
-            ("manager", Text),
-            ("phone", Text),
-            ("locale", Text),
-            ("time_zone", Text),
-            ("external_id", Text),
-            ("verified", Boolean),
-            ("verified_time", Moment),
-            ("last_login", Moment),
-            ("employee_number", Text),
-            ("location", Text),
-        ],
-        Table::SaasUsers => &[
-            ("user_name", Text),
-            ("email", Email),
-            ("full_name", Text),
-            ("external_id", Text),
-            ("role", Text),
-            ("last_activity", Moment),
-            ("verified", Boolean),
-        ],
-        Table::Hardware => &[
-            ("serial_number", Text),
-            ("name", Text),
-            ("model", Text),
-            ("manufacturer", Text),
-            ("type", Text),
-            ("os", Text),
-            ("assigned_to", Text),
-            ("last_seen", Moment),
-            ("location", Text),
-        ],
-        Table::Software => &[("name", Text), ("version", Text), ("publisher", Text), ("installed_on", Text), ("category", Text)],
-        Table::Applications => &[("name", Text), ("vendor", Text), ("category", Text), ("owner", Text), ("url", Text)],
-    }
-}
-
 /// The name of a table in SQL.
 #[must_use]
 pub fn sql_name(table: Table) -> &'static str {
@@ -158,7 +107,7 @@ impl Shape {
 
 /// The fields of a table, custom ones last.
 pub fn columns(connection: &Connection, table: Table) -> Result<Vec<Column>, StoreError> {
-    let mut columns: Vec<Column> = built_in(table).iter().map(|(key, kind)| Column::new(key, *kind)).collect();
+    let mut columns: Vec<Column> = table.built_in().iter().map(|(key, kind)| Column::new(key, *kind)).collect();
     let mut custom = connection.prepare_cached("select key, type from fields where tbl = ? and custom = 1 order by position, key")?;
     let mut rows = custom.query([table.key()])?;
     while let Some(row) = rows.next()? {
@@ -170,13 +119,18 @@ pub fn columns(connection: &Connection, table: Table) -> Result<Vec<Column>, Sto
 
 /// Everything that a condition can name: the fields, then what every record has.
 pub(in crate::store) fn searchable(table: Table, custom: &[Column]) -> Vec<Column> {
-    let mut columns: Vec<Column> = built_in(table).iter().map(|(key, kind)| Column::new(key, *kind)).collect();
+    let mut columns: Vec<Column> = table.built_in().iter().map(|(key, kind)| Column::new(key, *kind)).collect();
     columns.extend(custom.iter().cloned());
     let own = |key: &str, kind| Column { key: key.to_owned(), kind, own: true };
-    columns.extend([own("key", Text), own("active", Boolean), own("integration", Text), own("run", Text)]);
-    columns.extend([own("created", Moment), own("changed", Moment)]);
+    columns.extend([
+        own("key", FieldType::Text),
+        own("active", FieldType::Boolean),
+        own("integration", FieldType::Text),
+        own("run", FieldType::Text),
+    ]);
+    columns.extend([own("created", FieldType::Time), own("changed", FieldType::Time)]);
     if table == Table::SaasUsers {
-        columns.push(own("application", Text));
+        columns.push(own("application", FieldType::Text));
     }
     columns
 }
@@ -234,7 +188,7 @@ fn record(row: &Row<'_>, table: Table, columns: &[Column]) -> rusqlite::Result<R
         values.insert(column.key.clone(), value_of(row.get_ref(HEAD_LEN + i)?, column.kind));
     }
     if table == Table::SaasUsers {
-        values.insert("application".to_owned(), value_of(row.get_ref(HEAD_LEN + columns.len())?, Text));
+        values.insert("application".to_owned(), value_of(row.get_ref(HEAD_LEN + columns.len())?, FieldType::Text));
     }
     Ok(Record {
         id: row.get(0)?,

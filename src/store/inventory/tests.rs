@@ -54,7 +54,7 @@ fn every_built_in_field_is_a_column() {
                 Ok(statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?)
             })
             .unwrap();
-        assert_eq!(known, built_in(table).iter().map(|(key, _)| (*key).to_owned()).collect::<Vec<_>>());
+        assert_eq!(known, table.built_in().iter().map(|(key, _)| (*key).to_owned()).collect::<Vec<_>>());
     }
 }
 

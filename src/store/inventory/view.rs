@@ -9,7 +9,7 @@ use std::cmp::Ordering;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension as _};
 
-use super::{Bound, Column, Shape, built_in, columns, counted, record, searchable, selection, sql_name};
+use super::{Bound, Column, Shape, columns, counted, record, searchable, selection, sql_name};
 use crate::model::{DataPage, DataQuery, Problem, Record, Table, Value};
 use crate::problem;
 use crate::store::{Store, StoreError, WORDS, condition};
@@ -36,7 +36,7 @@ struct Order {
 impl View {
     fn new(connection: &Connection, table: Table, query: &DataQuery) -> Result<Self, Problem> {
         let columns = columns(connection, table)?;
-        let all = searchable(table, &columns[built_in(table).len()..]);
+        let all = searchable(table, &columns[table.built_in().len()..]);
         let mut parts = Vec::new();
         let mut values = Vec::new();
         if let Some(application) = query.application.as_ref().filter(|_| table == Table::SaasUsers) {

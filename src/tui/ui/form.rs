@@ -1,6 +1,7 @@
 //! Forms: labelled fields one below the other, each with its help and its error.
 
 use super::field::Field;
+use super::list::window;
 use super::text;
 use super::theme::{Symbol, Theme, Tone};
 use crate::tui::app::key::{Code, Key};
@@ -144,12 +145,7 @@ impl Form {
         let note_lines: Vec<(Tone, String)> = self.notes(usize::from(area.width).saturating_sub(label_columns + 6), theme);
         let height = usize::from(area.height);
         let room = height.saturating_sub(note_lines.len()).max(1);
-        let mut offset = self.offset.get().min(self.fields.len().saturating_sub(room));
-        if self.focus < offset {
-            offset = self.focus;
-        } else if self.focus >= offset + room {
-            offset = self.focus + 1 - room;
-        }
+        let offset = window(self.offset.get(), self.fields.len(), Some(self.focus), room);
         self.offset.set(offset);
         let mut y = area.y;
         for (i, field) in self.fields.iter().enumerate().skip(offset) {

@@ -31,6 +31,17 @@ pub struct List<T> {
     pub height: Cell<usize>,
 }
 
+/// Where a window of `height` rows over `rows` begins, so that the selected one is in it: where it began, moved no further than needed.
+#[must_use]
+pub fn window(begins: usize, rows: usize, selected: Option<usize>, height: usize) -> usize {
+    let begins = begins.min(rows.saturating_sub(height));
+    match selected {
+        Some(selected) if selected < begins => selected,
+        Some(selected) if height > 0 && selected >= begins + height => selected + 1 - height,
+        _ => begins,
+    }
+}
+
 impl<T> Default for List<T> {
     fn default() -> Self {
         Self {
@@ -48,6 +59,15 @@ impl<T> Default for List<T> {
 }
 
 impl<T: Listed> List<T> {
+    /// The rows in sight when `height` of them can be; for views that draw rows of their own.
+    #[must_use]
+    pub fn in_sight(&self, height: usize) -> std::ops::Range<usize> {
+        self.height.set(height.max(1));
+        let begins = window(self.offset.get(), self.len(), Some(self.selected_index()), height);
+        self.offset.set(begins);
+        begins..self.len().min(begins + height)
+    }
+
     /// Replaces the items and keeps the selection on the same identifier.
     pub fn set(&mut self, items: Vec<T>) {
         let keep = self.wanted.take().or_else(|| self.selected().map(Listed::id));

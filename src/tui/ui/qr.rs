@@ -206,6 +206,23 @@ mod tests {
         }
     }
 
+    /// A camera's picture of the screen: what is on it, read by a library that did not make it.
+    #[test]
+    fn a_camera_reads_what_is_drawn() {
+        let authorize = format!("https://login.example.com/authorize?response_type=code&client_id=3f2a&state={}", "x".repeat(300));
+        for (text, size) in [("https://microsoft.com/devicelogin?code=WDJB-MJHT", (80, 24)), (&authorize, (160, 50))] {
+            let mut harness = Harness::new(size.0, size.1);
+            harness.state.layers.push(Layer::Qr(Qr::new(vec![Code::new("Link", text, Vec::new())])));
+            let across = QrCode::with_error_correction_level(text, EcLevel::L).unwrap().width() + 2 * QUIET;
+            let rows = read_back(&harness.screen(), across);
+            // Four points of the picture for a module.
+            let mut picture = rqrr::PreparedImage::prepare_from_greyscale(across * 4, across * 4, |x, y| if rows[y / 4][x / 4] { 20 } else { 230 });
+            let found = picture.detect_grids();
+            assert_eq!(found.len(), 1, "{text}");
+            assert_eq!(found[0].decode().unwrap().1, text);
+        }
+    }
+
     #[test]
     fn what_does_not_fit_says_how_large_it_would_be() {
         let long = format!("https://login.example.com/authorize?state={}", "x".repeat(500));

@@ -1,6 +1,6 @@
 //! Tables: only the rows in sight are built; which columns are shown depends on the room.
 
-use super::list::{List, Listed};
+use super::list::{List, Listed, window};
 use super::text;
 use super::theme::{Symbol, Theme, Tone};
 use ratatui::Frame;
@@ -110,14 +110,7 @@ impl Table<'_> {
         }
         let height = usize::from(area.bottom() - top);
         self.height.set(height.max(1));
-        let mut offset = self.offset.get().min(self.rows.saturating_sub(height));
-        if let Some(selected) = self.selected {
-            if selected < offset {
-                offset = selected;
-            } else if selected >= offset + height {
-                offset = selected + 1 - height;
-            }
-        }
+        let offset = window(self.offset.get(), self.rows, self.selected, height);
         self.offset.set(offset);
         for (line, index) in (offset..self.rows.min(offset + height)).enumerate() {
             let rect = Rect { y: top + u16::try_from(line).unwrap_or(0), height: 1, ..area };

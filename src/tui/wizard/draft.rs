@@ -1,6 +1,6 @@
 //! The integration under an editor's hands: saved as typed, one save at a time, checked after each.
 
-use super::{Event, Request};
+use super::{Event, Handled, Request};
 use crate::model::{Finding, Integration, Problem, Severity};
 use crate::ops::answers::Of;
 use crate::tui::app::effect::{Job, Policy, TaskSpec};
@@ -56,6 +56,17 @@ pub fn queued(id: &str, title: String, job: Job) -> TaskSpec {
 #[must_use]
 pub fn check(integration: &Integration) -> TaskSpec {
     read(&format!("read.check.{}", integration.id), Job::IntegrationValidate(Box::new(integration.clone())))
+}
+
+/// What an editor makes of an event while its integration is being read: the draft when it is here, or what the event comes to.
+/// `close` is the editor's own command for leaving.
+pub fn opened(id: &str, close: &str, event: &Event) -> Result<(Draft, Vec<Request>), Handled> {
+    match event {
+        Event::Answer(Answer::Integration(integration)) if integration.id == id => Ok(Draft::new(integration.clone())),
+        Event::Failed { key: of, problem } if *of == key(id) => Err(Some(vec![Request::Show(problem.clone()), Request::Close])),
+        Event::Command(command) if *command == close => Err(Some(vec![Request::Close])),
+        _ => Err(None),
+    }
 }
 
 impl Draft {

@@ -42,8 +42,9 @@ impl Client {
                     let problem = || self.refusal(&verdict, &answer, &shown, &hide);
                     match action {
                         ErrorAction::Ignore => return Ok(answer),
-                        ErrorAction::Fail => return Err(problem()),
-                        ErrorAction::Refresh => {
+                        // A token that has ended is answered like many other things: what a rule calls final is so only with a fresh one.
+                        ErrorAction::Fail if answer.status != 401 => return Err(problem()),
+                        ErrorAction::Fail | ErrorAction::Refresh => {
                             let renewed = match authorizer {
                                 Some(authorizer) if !refreshed => until_cancelled(sink, self.vendor(), authorizer.refused()).await??,
                                 _ => false,

@@ -160,6 +160,21 @@ async fn a_refused_token_is_renewed_once() {
     assert!(!problem.why.contains("sig="));
 }
 
+/// Ended tokens and missing rights often look the same: a rule that calls all of them final must not keep a credential from being renewed.
+#[tokio::test]
+async fn a_rule_that_fails_on_401_is_believed_of_a_fresh_token_only() {
+    let server = MockServer::start().await;
+    Mock::given(header("Authorization", "Bearer new-token-value")).respond_with(ResponseTemplate::new(200)).mount(&server).await;
+    serve(&server, 9, ResponseTemplate::new(401)).await;
+    let rule = "[[error]]\nstatus = 401\naction = \"fail\"\nmessage = \"The app is not installed.\"";
+    let renewing = Renewing::new(true);
+    assert_eq!(get(&client(&server, rule, Some(renewing.clone()))).await.unwrap().requests, 2);
+    let stuck = Renewing::new(false);
+    let problem = get(&client(&server, rule, Some(stuck.clone()))).await.err().unwrap();
+    assert!(problem.why.contains("The app is not installed."), "{problem:?}");
+    assert_eq!(stuck.refused.load(Ordering::SeqCst), 1);
+}
+
 #[tokio::test]
 async fn a_slow_answer_is_a_time_out() {
     let server = MockServer::start().await;

@@ -107,18 +107,15 @@ impl Machine {
     }
 
     fn handle_loading(&mut self, event: &Event) -> Handled {
-        match event {
-            Event::Answer(Answer::Integration(integration)) if integration.id == self.id => {
-                let (draft, mut requests) = Draft::new(integration.clone());
+        match (draft::opened(&self.id, "details.close", event), event) {
+            (Ok((draft, mut requests)), _) => {
                 requests.extend(about_source(&draft));
                 self.draft = Some(draft);
                 self.rebuild();
                 Some(requests)
             }
-            Event::Failed { key, problem } if *key == draft::key(&self.id) => Some(vec![Request::Show(problem.clone()), Request::Close]),
-            Event::Answer(answer) => self.answer(answer),
-            Event::Command("details.close") => Some(vec![Request::Close]),
-            _ => None,
+            (Err(None), Event::Answer(answer)) => self.answer(answer),
+            (Err(handled), _) => handled,
         }
     }
 

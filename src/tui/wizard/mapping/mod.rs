@@ -230,21 +230,16 @@ impl Machine {
     }
 
     fn handle_loading(&mut self, event: &Event) -> Handled {
-        match event {
-            Event::Answer(Answer::Integration(integration)) if integration.id == self.id => {
-                let (draft, mut requests) = Draft::new(integration.clone());
-                let tables = crate::ops::integrations::tables(integration.kind);
-                for table in tables {
-                    requests.push(Request::Start(read(&format!("read.fields.{}", table.key()), Job::DestinationFields(*table))));
-                }
-                self.draft = Some(draft);
-                requests.extend(self.fetch());
-                Some(requests)
-            }
-            Event::Failed { key, problem } if *key == draft::key(&self.id) => Some(vec![Request::Show(problem.clone()), Request::Close]),
-            Event::Command("mapping.close") => Some(vec![Request::Close]),
-            _ => None,
+        let (draft, mut requests) = match draft::opened(&self.id, "mapping.close", event) {
+            Ok(opened) => opened,
+            Err(handled) => return handled,
+        };
+        for table in crate::ops::integrations::tables(draft.integration.kind) {
+            requests.push(Request::Start(read(&format!("read.fields.{}", table.key()), Job::DestinationFields(*table))));
         }
+        self.draft = Some(draft);
+        requests.extend(self.fetch());
+        Some(requests)
     }
 
     /// Fetches real records, where there is a source.

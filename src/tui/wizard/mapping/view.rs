@@ -153,14 +153,7 @@ fn draw_destination(frame: &mut Frame<'_>, area: Rect, machine: &Machine, draft:
         return;
     }
     let selected = list.selected_index();
-    let mut offset = list.offset.get().min(list.len().saturating_sub(height));
-    if selected < offset {
-        offset = selected;
-    } else if height > 0 && selected >= offset + height {
-        offset = selected + 1 - height;
-    }
-    list.offset.set(offset);
-    for (y, index) in (rows.y..rows.bottom()).zip(offset..list.len()) {
+    for (y, index) in (rows.y..).zip(list.in_sight(rows.height.into())) {
         match list.row(index) {
             Some(Row::Heading(title)) => {
                 let shown = format!("{} {title}", theme.symbol(Symbol::Next));

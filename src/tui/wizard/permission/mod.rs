@@ -168,19 +168,15 @@ impl Machine {
     }
 
     fn handle_loading(&mut self, event: &Event) -> Handled {
-        match event {
-            Event::Answer(Answer::Integration(integration)) if integration.id == self.id => {
-                let (draft, mut requests) = Draft::new(integration.clone());
-                self.draft = Some(draft);
-                self.relist();
-                let job = Job::Matrix(Box::new(integration.clone()));
-                requests.push(Request::Start(read(&format!("read.matrix.{}", self.id), job)));
-                Some(requests)
-            }
-            Event::Failed { key, problem } if *key == draft::key(&self.id) => Some(vec![Request::Show(problem.clone()), Request::Close]),
-            Event::Command("permission.close") => Some(vec![Request::Close]),
-            _ => None,
-        }
+        let (draft, mut requests) = match draft::opened(&self.id, "permission.close", event) {
+            Ok(opened) => opened,
+            Err(handled) => return handled,
+        };
+        let job = Job::Matrix(Box::new(draft.integration.clone()));
+        requests.push(Request::Start(read(&format!("read.matrix.{}", self.id), job)));
+        self.draft = Some(draft);
+        self.relist();
+        Some(requests)
     }
 
     fn take(&mut self, rows: &[MatrixRow]) {

@@ -85,21 +85,12 @@ fn draw_matrix(frame: &mut Frame<'_>, area: Rect, machine: &Machine, state: &Sta
         let caret = if list.typing { if theme.unicode { "▏" } else { "_" } } else { "" };
         line(frame, area, area.x + 2, area.y, &text::cut(&format!("/{}{caret}", text::clean(filter)), names.into()), theme.style(Tone::Accent));
     }
-    let height = usize::from(rows.height);
-    list.height.set(height.max(1));
     if list.is_empty() {
         line(frame, rows, rows.x + 2, rows.y, crate::t!("tui.permission.no_match"), theme.style(Tone::Dim));
         return;
     }
     let selected = list.selected_index();
-    let mut offset = list.offset.get().min(list.len().saturating_sub(height));
-    if selected < offset {
-        offset = selected;
-    } else if height > 0 && selected >= offset + height {
-        offset = selected + 1 - height;
-    }
-    list.offset.set(offset);
-    for (y, index) in (rows.y..rows.bottom()).zip(offset..list.len()) {
+    for (y, index) in (rows.y..).zip(list.in_sight(rows.height.into())) {
         let Some(row) = list.row(index) else { continue };
         let here = Rect { y, height: 1, ..rows };
         if let Row::Heading(kind) = row {
