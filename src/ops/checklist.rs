@@ -154,8 +154,9 @@ pub fn of(connector: &Connector, method: &str, settings: &IndexMap<String, Strin
     }
 }
 
-/// What a check does, where it is no request of HTTP.
-fn verb<'m>(connector: &Connector, method: &'m str) -> &'m str {
+/// What a request does: its method, or what stands for one where it is none of HTTP.
+#[must_use]
+pub fn verb<'m>(connector: &Connector, method: &'m str) -> &'m str {
     let speaks = |format| connector.resources.iter().any(|resource| resource.format == format);
     match () {
         () if speaks(Format::Imap) => "EXAMINE",

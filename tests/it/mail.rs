@@ -252,7 +252,7 @@ async fn a_mailbox_is_read_page_by_page_and_left_as_it_was() {
     let sample = mappings::sample(&ws, &integration, 3, &Sink::none()).await.unwrap();
     let first = &sample.records[0];
     assert_eq!(sample.records.len(), 3);
-    let uidvalidity = first["uidvalidity"].as_u64().unwrap();
+    let uidvalidity = first["folder_uidvalidity"].as_u64().unwrap();
     assert_eq!(first["id"], format!("INBOX;UIDVALIDITY={uidvalidity}/;UID=1"));
     assert_eq!((&first["subject"], &first["from_name"]), (&"Grüße 1".into(), &"Jürgen Nr 1".into()));
     assert_eq!((&first["from_address"], &first["date"]), (&"writer1@example.org".into(), &"2024-01-01T09:00:01Z".into()));

@@ -35,6 +35,6 @@ mod shared_tokens;
 mod signing;
 mod terminal;
 mod vault;
-mod vendor_runs;
 mod vault_kill;
+mod vendor_runs;
 mod vendors;

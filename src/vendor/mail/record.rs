@@ -48,8 +48,8 @@ pub fn message(folder: &str, validity: u32, attributes: &[AttributeValue<'_>]) -
     let (uid, envelope) = (uid?, envelope?);
     record.insert("id".to_owned(), format!("{folder};UIDVALIDITY={validity}/;UID={uid}").into());
     record.insert("folder".to_owned(), folder.into());
-    record.insert("uid".to_owned(), uid.into());
-    record.insert("uidvalidity".to_owned(), validity.into());
+    record.insert("message_uid".to_owned(), uid.into());
+    record.insert("folder_uidvalidity".to_owned(), validity.into());
     headers(&mut record, envelope);
     record.insert("received".to_owned(), received);
     record.insert("size".to_owned(), size);
@@ -137,7 +137,7 @@ mod tests {
         )
         .unwrap();
         let wanted = json!({
-            "id": "INBOX;UIDVALIDITY=9/;UID=42", "folder": "INBOX", "uid": 42, "uidvalidity": 9,
+            "id": "INBOX;UIDVALIDITY=9/;UID=42", "folder": "INBOX", "message_uid": 42, "folder_uidvalidity": 9,
             "message_id": "<B27397-0100000@cac.washington.ed>", "in_reply_to": null,
             "date": "1996-07-17T09:23:25Z", "subject": "IMAP4rev1 WG mtg summary and minutes",
             "from_name": "Terry Gray", "from_address": "gray@cac.washington.edu", "sender_address": "gray@cac.washington.edu",
