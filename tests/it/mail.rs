@@ -262,9 +262,14 @@ async fn a_mailbox_is_read_page_by_page_and_left_as_it_was() {
     assert!(first["size"].as_u64().unwrap() > 100 && first.get("body").is_none());
 
     integration.sync_key = vec!["external_id".to_owned()];
-    for (field, from) in
-        [("external_id", "id"), ("email", "from_address"), ("full_name", "from_name"), ("first_name", "from_name"), ("last_name", "subject")]
-    {
+    for (field, from) in [
+        ("external_id", "id"),
+        ("user_type", "=Correspondent"),
+        ("email", "from_address"),
+        ("full_name", "from_name"),
+        ("first_name", "from_name"),
+        ("last_name", "subject"),
+    ] {
         mappings::set(&ws, &mut integration, field, mappings::parse(from)).unwrap();
     }
     integration.contacts = vec!["admin@example.com".to_owned()];
