@@ -1,4 +1,5 @@
-//! How fast the catalog is: the rows of all connectors, the whole of it parsed (which only a check of everything does), a search at each key.
+//! How fast the catalog is: the rows of all connectors, the whole of it parsed (which only a check of everything does), a search at each key,
+//! and the filter.
 //!
 //! `cargo bench --bench catalog`
 
@@ -6,6 +7,7 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use intertie::catalog::{self, Catalog};
+use intertie::ops::facets::{Facet, Facets};
 
 const ROUNDS: u32 = 20;
 /// What people type, key by key.
@@ -24,9 +26,14 @@ fn main() {
     tell("parse everything", (0..ROUNDS).map(|_| timed(whole)).collect(), None);
     let rows = Catalog::open(&nowhere).rows();
     let keys = QUERIES.iter().flat_map(|query| (1..=query.chars().count()).map(|end| query.chars().take(end).collect::<String>()));
-    let keys: Vec<Duration> =
-        keys.flat_map(|typed| (0..ROUNDS).map(|_| timed(|| catalog::matching(rows.clone(), &typed))).collect::<Vec<_>>()).collect();
+    let keys: Vec<Duration> = keys.flat_map(|typed| (0..ROUNDS).map(|_| timed(|| catalog::search(&rows, &typed))).collect::<Vec<_>>()).collect();
     tell("search, one key", keys, Some(Duration::from_millis(1)));
+    let mut facets = Facets::default();
+    facets.add(Facet::Reads, "users");
+    facets.add(Facet::Method, "oauth2_code");
+    tell("filter", (0..ROUNDS).map(|_| timed(|| rows.iter().filter(|row| facets.admit(row, None)).count())).collect(), None);
+    let tally = || facets.tally(Facet::Category, rows.iter().map(|row| (row, None))).len();
+    tell("count what is left", (0..ROUNDS).map(|_| timed(tally)).collect(), None);
 }
 
 fn timed<T>(work: impl FnOnce() -> T) -> Duration {

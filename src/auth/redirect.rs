@@ -1,5 +1,7 @@
 //! Where the answer to an authorization request goes: the redirect URI by the vendor's rule, and the sockets that hear it.
 
+use std::time::Duration;
+
 use url::Url;
 
 use super::listener::{self, Sockets};
@@ -11,6 +13,10 @@ use crate::words::clean;
 
 /// The port where a vendor wants one registered and the definition names none.
 const PORT: u16 = 53_417;
+
+/// How often, and after which pause, a port is tried again that was ours a moment ago.
+const CLOSING: u32 = 25;
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// Where the answer goes.
 pub enum Target {
@@ -79,7 +85,14 @@ pub async fn again(target: &Target, redirect_uri: &str) -> Result<Option<Sockets
         }
         Target::Loopback { .. } => {
             let port = Url::parse(redirect_uri).ok().and_then(|uri| uri.port()).ok_or(())?;
-            listener::bind(Some(port)).await.map(Some).ok_or(())
+            // Who listened until a moment ago may still be closing.
+            for _ in 0..CLOSING {
+                if let Some(sockets) = listener::bind(Some(port)).await {
+                    return Ok(Some(sockets));
+                }
+                tokio::time::sleep(PAUSE).await;
+            }
+            Err(())
         }
     }
 }

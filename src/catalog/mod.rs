@@ -216,6 +216,24 @@ pub fn built_in(id: &str) -> Option<&'static str> {
     BUILT_IN.iter().find(|one| one.row.id == id).map(|one| one.text)
 }
 
+/// Whether the facts of a built-in definition have a source: a comment that begins with `# Sources` and names one, its own or that of the
+/// definition that it extends. What stands for no vendor (the generic ones, the practice vendor) has nothing to cite.
+#[must_use]
+pub fn cites(connector: &Connector) -> bool {
+    if connector.status == crate::model::ConnectorStatus::Practice || connector.categories.iter().any(|category| category == "generic") {
+        return true;
+    }
+    let own = |id: &str| built_in(id).is_some_and(sources);
+    own(&connector.id) || connector.extends.as_deref().is_some_and(own)
+}
+
+/// Whether a text has such a comment: a word with a dot in it (a host, a file, a section) somewhere in it.
+fn sources(text: &str) -> bool {
+    let mut lines = text.lines().skip_while(|line| !line.starts_with("# Source"));
+    let comment: Vec<&str> = lines.by_ref().take_while(|line| line.starts_with('#')).collect();
+    comment.join(" ").split_whitespace().any(|word| word.trim_end_matches(['.', ',', ':', ';', ')']).contains('.'))
+}
+
 /// The identifiers of the built-in definitions.
 pub fn built_in_ids() -> impl Iterator<Item = &'static str> {
     BUILT_IN.iter().map(|one| &*one.row.id)

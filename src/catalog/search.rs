@@ -33,14 +33,15 @@ pub enum Place {
 /// How well a text matches, worst first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Way {
-    /// Nearly, with a letter wrong, missing or swapped.
-    Nearly,
     About,
     Scattered,
+    /// Nearly, with a letter wrong, missing or swapped.
+    Nearly,
     Inside,
     Initials,
     /// From the beginning of a later word, or each word from the beginning of one.
     Words,
+    /// From its beginning, or with the initials of all its words.
     Begins,
     Whole,
 }
@@ -59,10 +60,14 @@ pub fn search(rows: &[ConnectorRow], query: &str) -> Vec<Found> {
             scored.push(found);
         }
     }
-    if scored.is_empty() {
+    // Slips are looked for where no word begins so: “drip” is not meant to be “drop”.
+    if scored.iter().all(|(score, _)| *score < rank(Way::Words)) {
         for (at, row) in rows.iter().enumerate() {
-            if let Some(found) = nearly(row, at, &query, &mut text) {
-                scored.push(found);
+            let Some(found) = nearly(row, at, &query, &mut text) else { continue };
+            match scored.iter_mut().find(|(_, known)| known.row == at) {
+                Some(known) if known.0 < found.0 => *known = found,
+                Some(_) => {}
+                None => scored.push(found),
             }
         }
     }
@@ -94,6 +99,9 @@ impl Query {
             .map(|word| word.iter().filter(|c| c.is_alphanumeric()).map(|c| fold(*c)).collect::<Vec<char>>())
             .filter(|word| !word.is_empty())
             .collect();
+        // What nearly everybody shortens: “ms teams”.
+        let short = words.len() > 1 && words.first().is_some_and(|word| word[..] == ['m', 's']);
+        let words = if short { std::iter::once("microsoft".chars().collect()).chain(words.into_iter().skip(1)).collect() } else { words };
         Self { letters: words.concat(), words }
     }
 }
@@ -159,9 +167,10 @@ impl Text {
         let initials: Vec<usize> = self.starts().collect();
         let same = initials.iter().zip(wanted).all(|(start, letter)| self.letters.get(*start) == Some(letter));
         if wanted.len() > 1 && initials.len() >= wanted.len() && same {
-            return Some((Way::Initials, initials.len() - wanted.len(), self.places(initials.into_iter().take(wanted.len()))));
+            let way = if initials.len() == wanted.len() { Way::Begins } else { Way::Initials };
+            return Some((way, initials.len() - wanted.len(), self.places(initials.into_iter().take(wanted.len()))));
         }
-        if wanted.len() > 1
+        if wanted.len() > 2
             && let Some(start) = self.letters.windows(wanted.len()).position(|window| window == wanted)
         {
             return Some((Way::Inside, start, run(start)));
@@ -174,7 +183,7 @@ impl Text {
     fn scattered(&self, start: usize, wanted: &[char]) -> Option<(usize, Vec<usize>)> {
         const WIDEST: usize = 3;
         let (first, rest) = wanted.split_first()?;
-        if wanted.len() < 3 || self.letters.get(start) != Some(first) {
+        if wanted.len() < 4 || self.letters.get(start) != Some(first) {
             return None;
         }
         let (mut at, mut loose, mut letters) = (start, 0, vec![start]);
@@ -199,11 +208,16 @@ fn texts(row: &ConnectorRow) -> impl Iterator<Item = (Place, &str, u32)> {
         .chain(row.categories.iter().enumerate().map(|(i, category)| (Place::Category(i), &**category, 0)))
 }
 
+/// The least score of a way.
+fn rank(way: Way) -> u32 {
+    (way as u32) << 20
+}
+
 /// One number to sort by: the way, then which text it was, then how close.
 fn score(way: Way, weight: u32, loose: usize, length: usize, row: &ConnectorRow) -> u32 {
     let near = |n: usize, most: u32| most.saturating_sub(u32::try_from(n).unwrap_or(most));
     let practice = u32::from(row.status != ConnectorStatus::Practice);
-    (way as u32) << 20 | weight << 16 | near(loose, 63) << 9 | near(length, 127) << 1 | practice
+    rank(way) | weight << 16 | near(loose, 63) << 9 | near(length, 127) << 1 | practice
 }
 
 fn best(row: &ConnectorRow, at: usize, query: &Query, text: &mut Text) -> Option<(u32, Found)> {
@@ -239,7 +253,7 @@ fn best(row: &ConnectorRow, at: usize, query: &Query, text: &mut Text) -> Option
     })
 }
 
-/// For a query that nothing has: the names that begin nearly so, with one letter wrong, missing, too many, or two swapped.
+/// The names that begin nearly so, with one letter wrong, missing, too many, or two swapped.
 fn nearly(row: &ConnectorRow, at: usize, query: &Query, text: &mut Text) -> Option<(u32, Found)> {
     if query.letters.len() < 4 {
         return None;
@@ -317,6 +331,7 @@ mod tests {
             row("zendesk", "Zendesk", &[], "support"),
             row("through", "Passthrough", &[], "generic"),
             row("salesforce", "Salesforce", &["SFDC"], "crm"),
+            row("salesforce-marketing-cloud", "Salesforce Marketing Cloud", &[], "marketing"),
             row("clickup", "ClickUp", &[], "productivity"),
         ];
         rows[6].names = vec![("fr".into(), "Courrier santé".into())].into();
@@ -359,6 +374,9 @@ mod tests {
             ("zzendesk", "zendesk"),
             ("zenndesk", "zendesk"),
             ("salesfroce", "salesforce"),
+            ("salesforec", "salesforce"),
+            ("ms 365", "microsoft-365"),
+            ("hv", "hyper-v"),
             ("sfdc", "salesforce"),
             ("vendor without", "through"),
             ("foo", ""),

@@ -98,6 +98,7 @@ fn every_built_in_definition_names_its_source() {
     for id in built_in_ids() {
         let c = catalog.get(id).unwrap();
         assert!(!c.docs.is_empty() || !c.notes.is_empty(), "{id}: neither docs nor a note that says why there are none");
+        assert!(cites(&c), "{id}: no comment names the sources of its facts");
         if let Some(other) = names.insert(c.name.to_lowercase(), id) {
             panic!("{id} and {other} have one name");
         }
@@ -107,6 +108,28 @@ fn every_built_in_definition_names_its_source() {
             }
         }
     }
+}
+
+#[test]
+fn a_missing_source_is_noticed() {
+    for (text, named) in [
+        ("schema = 1\n# Sources: developer.acme.example (paging).\n", true),
+        ("schema = 1\n# Sources, all of the same page:\n# developer.acme.example/users\n", true),
+        ("schema = 1\n# Source: RFC 7644 of www.rfc-editor.org\n", true),
+        ("schema = 1\n", false),
+        ("schema = 1\n# Sources: none.\n", false),
+        ("schema = 1\ndocs = \"https://developer.acme.example\"\n# Common knowledge.\n", false),
+        ("# Sources:\nbase_url = \"https://developer.acme.example\"\n", false),
+    ] {
+        assert_eq!(sources(text), named, "{text}");
+    }
+    // A definition without one may stand on the one that it extends; one that is no vendor's has nothing to cite.
+    let catalog = Catalog::open(Path::new("/nonexistent"));
+    assert!(!sources(built_in("sugar-sell").unwrap()) && cites(&catalog.get("sugar-sell").unwrap()));
+    let mut file = (*catalog.get("file").unwrap()).clone();
+    assert!(cites(&file));
+    file.categories.clear();
+    assert!(!cites(&file));
 }
 
 #[test]
@@ -150,6 +173,18 @@ fn faults_have_their_line_and_what_to_do() {
         ("kind = \"bearer\"", "kind = \"oauth2_code\"", "[auth.token]", "authorize_url"),
         ("kind = \"bearer\"", "kind = \"saml\"", "kind = \"saml\"", "saml"),
         ("[request]", "[request", "[request", "TOML"),
+        // Twice the same input, of the connector and of a method.
+        ("[auth.token]", "[[input]]\nkey = \"host\" # again\nlabel = \"Again\"\nhelp = \"The same.\"\n[auth.token]", "# again", "twice"),
+        (
+            "[request]",
+            "[[auth.token.input]]\nkey = \"token\" # again\nlabel = \"Again\"\nhelp = \"The same.\"\nsecret = true\n[request]",
+            "# again",
+            "twice",
+        ),
+        // Plain http, and names that nothing has, wherever a request goes.
+        ("path = \"/me\"", "path = \"http://acme.example/me\"", "path = \"http://", "https"),
+        ("path = \"/users\"", "path = \"/users/{{ input.hots }}\"", "path = \"/users/", "input.hots"),
+        ("kind = \"bearer\"", "kind = \"bearer\"\nsetup_url = \"http://acme.example\"", "setup_url", "https"),
         ("id = \"acme\"", "id = \"acme\"\nremove = [\"limit\"]", "remove", "nothing"),
         (
             "path = \"/users\"",

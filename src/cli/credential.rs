@@ -467,7 +467,11 @@ fn fill(
         let choices = || connector.auth.get(&draft.method).into_iter().flat_map(discover::settings);
         if input.is_none() && !credentials::settings().contains(&key.as_str()) && !choices().any(|id| id == key) {
             let known = inputs.iter().map(|input| input.key.as_str()).chain(choices()).chain(credentials::settings()).collect::<Vec<_>>().join(", ");
-            return Err(problem!(Usage, "cli.credential.unknown_input", key = clean::line(key, 80), known = known));
+            // What does not look like a name may be the beginning of a secret that was meant for elsewhere.
+            if key.len() > 40 || !key.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_') {
+                return Err(problem!(Usage, "cli.credential.unnamed_input", known = known));
+            }
+            return Err(problem!(Usage, "cli.credential.unknown_input", key = key, known = known));
         }
     }
     let secret = |key: &str| inputs.iter().any(|input| input.key == key && input.secret);

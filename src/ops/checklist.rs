@@ -8,10 +8,10 @@ use serde::Serialize;
 
 use super::credentials::{RedirectUri, redirect_uri};
 use super::{Result, Workspace};
-use crate::catalog::template::Context;
+use crate::catalog::template::{self, Context};
 use crate::model::{AuthKind, AuthMethod, Connector, ConnectorStatus, CredentialDraft, Format, Input, ResourceKind};
 use crate::t;
-use crate::words::clean;
+use crate::words::{self, clean};
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Checklist {
@@ -166,14 +166,20 @@ pub fn verb<'m>(connector: &Connector, method: &'m str) -> &'m str {
 }
 
 fn scopes(connector: &Connector, key: &str, method: &AuthMethod, settings: &IndexMap<String, String>) -> Vec<ScopeNeeded> {
-    let context = Context::new(connector, key, settings, &IndexMap::new());
-    let wanted = crate::catalog::addresses::scopes(method, &[], &context).unwrap_or_else(|_| method.scopes.default.clone());
-    wanted
-        .into_iter()
-        .map(|id| {
-            let meaning = method.scopes.catalog.iter().find(|scope| scope.id == id).map(|scope| scope.meaning.clone()).unwrap_or_default();
-            ScopeNeeded { id, meaning }
+    let mut context = Context::new(connector, key, settings, &IndexMap::new());
+    // What is not known yet stands there by its name: `api://<client_id>/.default`.
+    for input in connector.inputs_for(key).into_iter().filter(|input| !input.optional) {
+        context.input.entry(input.key.clone()).or_insert_with(|| format!("<{}>", input.key));
+    }
+    method
+        .scopes
+        .default
+        .iter()
+        .map(|template| {
+            let meaning = method.scopes.catalog.iter().find(|scope| scope.id == *template).map(|scope| scope.meaning.clone()).unwrap_or_default();
+            ScopeNeeded { id: template::render(template, &context).unwrap_or_else(|_| template.clone()), meaning }
         })
+        .filter(|scope| !scope.id.trim().is_empty())
         .collect()
 }
 
@@ -244,11 +250,19 @@ pub fn sections(list: &Checklist) -> Vec<Section> {
         (t!("checklist.secret_life"), &life.secret),
     ]
     .into_iter()
-    .filter_map(|(term, life)| Some(Line::Fact { term: term.to_owned(), text: text(life.as_deref()?) }))
+    .filter_map(|(term, life)| Some(Line::Fact { term: term.to_owned(), text: lasting_for(life.as_deref()?) }))
     .collect();
     let mut know: Vec<Line> = list.notes.iter().map(|note| Line::Say(text(note))).collect();
     if let Some((n, per)) = list.requests {
-        know.push(Line::Say(t!("checklist.limit", n = n, per = t!("checklist.second", n = per))));
+        let n = words::number(u64::from(n));
+        let rate = match per {
+            1 => t!("checklist.in_second", n = n),
+            60 => t!("checklist.in_minute", n = n),
+            3_600 => t!("checklist.in_hour", n = n),
+            86_400 => t!("checklist.in_day", n = n),
+            seconds => t!("checklist.in_seconds", n = n, seconds = words::number(u64::from(seconds))),
+        };
+        know.push(Line::Say(t!("checklist.limit", rate = rate)));
     }
     if let Some(n) = list.concurrency {
         know.push(Line::Say(t!("checklist.at_once", n = n)));
@@ -262,6 +276,21 @@ pub fn sections(list: &Checklist) -> Vec<Section> {
         out.push(Section { title: t!("checklist.docs").to_owned(), lines: vec![Line::Link(text(&list.docs))] });
     }
     out
+}
+
+/// `90d` in words; what is written otherwise stays as it is.
+fn lasting_for(life: &str) -> String {
+    let digits = life.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let Ok(n) = digits.parse::<u32>() else { return text(life) };
+    match &life[digits.len()..] {
+        "s" => t!("checklist.life.seconds", n = n),
+        "m" | "min" => t!("checklist.life.minutes", n = n),
+        "h" => t!("checklist.life.hours", n = n),
+        "d" => t!("checklist.life.days", n = n),
+        "w" => t!("checklist.life.weeks", n = n),
+        "y" => t!("checklist.life.years", n = n),
+        _ => text(life),
+    }
 }
 
 fn at_vendor(list: &Checklist) -> Vec<Line> {
@@ -484,6 +513,7 @@ mod tests {
             for key in connector.auth.keys() {
                 let plain = plain(&of(&connector, key, &IndexMap::new()));
                 assert!(clean::is_clean(&plain.replace('\n', " ")), "{} {key}", row.id);
+                assert!(!plain.contains("{{"), "{} {key}: {plain}", row.id);
                 assert!(plain.lines().count() > 6, "{} {key}: {plain}", row.id);
             }
             if row.status == ConnectorStatus::Preview {

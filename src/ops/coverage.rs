@@ -3,7 +3,8 @@
 use serde::Serialize;
 
 use super::{Result, Workspace};
-use crate::model::{AuthKind, Connector, ConnectorStatus, Format, Resource, ResourceKind};
+use crate::catalog;
+use crate::model::{AuthKind, Connector, ConnectorStatus, Format, Origin, Resource, ResourceKind};
 
 /// The connectors that intertie sets out to have, one a line: identifier, name.
 const LIST: &str = include_str!("../../assets/catalog.csv");
@@ -125,7 +126,7 @@ fn of(c: &Connector, listed: bool) -> Coverage {
         (Lack::Check, methods.iter().any(|method| !method.tested) || methods.is_empty()),
         (Lack::Setup, methods.iter().any(|method| method.setup == 0)),
         (Lack::SetupUrl, http && c.auth.values().any(|method| method.setup_url.is_empty() && method.kind != AuthKind::None)),
-        (Lack::Source, c.docs.is_empty() && c.notes.is_empty()),
+        (Lack::Source, (c.docs.is_empty() && c.notes.is_empty()) || (c.origin == Origin::BuiltIn && !catalog::cites(c))),
         (Lack::Resources, resources.is_empty()),
         (Lack::Users, !resources.is_empty() && users().next().is_none()),
         (Lack::Fields, resources.iter().any(|resource| resource.fields == 0)),

@@ -239,10 +239,9 @@ fn one(session: &Session, id: &str) -> Result<()> {
                 }
             }
             3 => {
-                if ask::yes(&t!("cli.confirm.delete_credential", name = clean::line(&credential.name, 120)))? {
-                    if delete(session, &credential)? {
-                        return Ok(());
-                    }
+                let question = t!("cli.confirm.delete_credential", name = clean::line(&credential.name, 120));
+                if ask::yes(&question)? && delete(session, &credential)? {
+                    return Ok(());
                 }
             }
             _ => say::remark(&answers::of(ws, id)?),

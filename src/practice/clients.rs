@@ -96,7 +96,7 @@ pub fn register(server: &mut Server, call: &Call) -> Reply {
     let method = wanted.get("token_endpoint_auth_method").and_then(Value::as_str).unwrap_or("client_secret_basic");
     let secret = match method {
         "none" => None,
-        "client_secret_basic" | "client_secret_post" => Some(random()),
+        "client_secret_basic" | "client_secret_post" => Some(format!("practice-client-secret-{}", random())),
         _ => return denied("invalid_client_metadata", "This token_endpoint_auth_method is not known here."),
     };
     let (id, token) = (random(), random());

@@ -204,7 +204,7 @@ impl Server {
             let refused = [("error", "access_denied"), ("error_description", "The person did not consent.")];
             return Some(self.answer(&redirect, state.as_deref(), &refused));
         }
-        let code = random();
+        let code = format!("practice-code-{}", random());
         self.codes.insert(code.clone(), Code { request, issued: Instant::now(), family: None });
         Some(self.answer(&redirect, state.as_deref(), &[("code", &code)]))
     }
@@ -217,14 +217,14 @@ impl Server {
 
     /// New tokens; with a refresh token when somebody consented.
     fn issue(&mut self, family: u64, scope: &str, refreshable: bool) -> Value {
-        let access = random();
+        let access = format!("practice-access-{}", random());
         self.access.insert(access.clone(), Access { family, ends: Instant::now() + self.lifetime });
         let mut tokens = json!({"access_token": access, "token_type": "Bearer", "expires_in": self.lifetime.as_secs()});
         if !scope.is_empty() {
             tokens["scope"] = scope.into();
         }
         if refreshable {
-            let refresh = random();
+            let refresh = format!("practice-refresh-{}", random());
             self.refresh.insert(refresh.clone(), Refresh { family, scope: scope.to_owned(), used: false });
             tokens["refresh_token"] = refresh.into();
         }

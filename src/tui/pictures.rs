@@ -53,7 +53,9 @@ impl Camera<'_> {
         self.console.settle(&self.demo.workspace, Some(&self.demo), |_| ()).await;
         self.keys(&["2"]).await;
         self.take("connectors", crate::t!("pane.connectors"))?;
-        self.keys(&["1", "c", "<enter>"]).await;
+        self.keys(&["/icertis", "<enter>", "<enter>"]).await;
+        self.take("needs", crate::t!("pane.connectors"))?;
+        self.keys(&["<esc>", "<esc>", "1", "c", "n"]).await;
         self.consent().await?;
         self.keys(&["<enter>", "<enter>", "<enter>", "<enter>", "practice-secret"]).await;
         self.take("wizard", crate::t!("pane.credentials"))?;

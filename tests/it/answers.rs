@@ -1,5 +1,6 @@
 //! Saved answers, replayed without a screen.
 
+use crate::searched::{Captured as _, Ended as _};
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::Path;
 use std::process::Stdio;
@@ -25,7 +26,7 @@ fn replay(file: &Path) -> Value {
     let shell = Shell::new();
     let file = file.display().to_string();
     let mut command = shell.command(&["credential", "add", "practice-clickwrap", "--answers", &file, "--json"]);
-    let output = command.env("INTERTIE_PRACTICE_CLIENT_SECRET", practice::CLIENT_SECRET).output().unwrap();
+    let output = command.env("INTERTIE_PRACTICE_CLIENT_SECRET", practice::CLIENT_SECRET).captured();
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
     serde_json::from_str(&text).unwrap()
@@ -54,6 +55,7 @@ fn a_reference_stays_the_reference_that_it_is() {
         let shell = Shell::new();
         let secret = shell.home.path().join("secret");
         std::fs::write(&secret, practice::CLIENT_SECRET).unwrap();
+        crate::searched::own(&secret, "a reference to it is kept; the file is the person's");
         let (address, client) = (format!("address={}", vendor.base_url), format!("client_id={}", practice::CLIENT_ID));
         let reference = format!("client_secret=file:{}", secret.display());
         let add = ["credential", "add", "practice-clickwrap", "--name", "Practice", "--set", &address, "--set", &client, "--reference", &reference];
@@ -84,7 +86,7 @@ fn consented(vendor: &practice::Practice, file: &Path) -> (Shell, Value) {
     let page = visit(&vendor.consent(line.trim(), true).unwrap());
     assert!(page.contains("is connected"), "{page}");
     told.read_to_string(&mut all).unwrap();
-    let output = child.wait_with_output().unwrap();
+    let output = child.captured();
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success(), "{text}{all}");
     let credential = serde_json::from_str(&text).unwrap();
@@ -94,7 +96,7 @@ fn consented(vendor: &practice::Practice, file: &Path) -> (Shell, Value) {
 #[test]
 fn two_runs_of_one_file_with_consent_differ_in_nothing_but_ids_and_times() {
     with_practice(|vendor| {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = crate::searched::place();
         let file = dir.path().join("practice.answers.toml");
         let text = format!(
             r#"

@@ -1,6 +1,7 @@
 //! The real binary, as a script uses it: exit codes, JSON shapes, no secret in what it prints, and the whole journey against the practice
 //! vendor.
 
+use crate::searched::{Captured as _, Ended as _};
 use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
@@ -14,12 +15,12 @@ pub const BINARY: &str = env!("CARGO_BIN_EXE_intertie");
 pub const SECRET: &str = "s3cr3t-that-nobody-sees";
 
 pub struct Shell {
-    pub home: tempfile::TempDir,
+    pub home: crate::searched::Place,
 }
 
 impl Shell {
     pub fn new() -> Self {
-        Self { home: tempfile::tempdir().unwrap() }
+        Self { home: crate::searched::place() }
     }
 
     pub fn workspace(&self) -> std::path::PathBuf {
@@ -35,7 +36,7 @@ impl Shell {
     }
 
     fn run(&self, arguments: &[&str]) -> Output {
-        self.command(arguments).output().unwrap()
+        self.command(arguments).captured()
     }
 
     /// Runs it with `--json`, checks the exit code, and reads the one document.
@@ -331,7 +332,7 @@ fn a_refused_secret_is_said_to_be_and_never_shown() {
         let mut command = shell.command(&[&add[..], &["--secret-stdin", "client_secret", "--json"]].concat());
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         writeln!(child.stdin.take().unwrap(), "{}", practice::CLIENT_SECRET).unwrap();
-        let output = child.wait_with_output().unwrap();
+        let output = child.captured();
         assert!(output.status.success(), "{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         let saved: Value = serde_json::from_slice(&output.stdout).unwrap();
         assert_eq!((&saved["name"], &saved["status"], &saved["test"]["ok"]), (&json!("Wrong"), &json!("valid"), &json!(true)));
@@ -355,6 +356,7 @@ fn an_answers_file_does_what_the_flags_do() {
         let add = ["credential", "add", "practice-clickwrap", "--answers", file.to_str().unwrap()];
         assert_eq!(shell.json(&add, 0)["name"], "Answered");
         std::fs::write(&file, answers.replace("env:CLIENT_SECRET", SECRET)).unwrap();
+        crate::searched::own(&file, "the person wrote the secret into it, which is refused");
         let error = shell.json(&add, 2).to_string();
         assert!(!error.contains(SECRET), "{error}");
     });
@@ -421,7 +423,7 @@ fn consent_is_waited_for_and_taken_from_the_loopback() {
         // Read to its end, so that the child never waits for a reader.
         let mut rest = String::new();
         std::io::Read::read_to_string(&mut told, &mut rest).unwrap();
-        let output = child.wait_with_output().unwrap();
+        let output = child.captured();
         assert!(output.status.success(), "{rest}\n{}", String::from_utf8_lossy(&output.stdout));
         let saved: Value = serde_json::from_slice(&output.stdout).unwrap();
         assert_eq!((&saved["status"], &saved["method"]), (&json!("valid"), &json!("oauth2_code")));
@@ -579,7 +581,7 @@ fn the_rest(shell: &Shell) {
 fn a_vault_with_a_passphrase_asks_for_it_where_it_can_be_given() {
     let shell = Shell::new();
     let mut init = shell.command(&["vault", "init", "--with-passphrase", "--passphrase", "env:OTHER_SECRET", "--json"]);
-    assert!(init.output().unwrap().status.success());
+    assert!(init.captured().status.success());
     let locked = shell.json(&["credential", "add", "practice-clickwrap"], 3);
     assert!(locked["error"]["next_step"].as_str().unwrap().contains("--passphrase"), "{locked}");
     assert_eq!(shell.json(&["vault", "verify", "--passphrase", "env:OTHER_SECRET"], 0)["verified"], 0);
@@ -588,9 +590,10 @@ fn a_vault_with_a_passphrase_asks_for_it_where_it_can_be_given() {
     assert!(matches!(output.status.code(), Some(1..=3)), "{}", String::from_utf8_lossy(&output.stderr));
     let file = shell.home.path().join("passphrase");
     std::fs::write(&file, format!("{SECRET}\n")).unwrap();
+    crate::searched::own(&file, "where the person keeps the passphrase");
     std::fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
     let mut command = shell.command(&["vault", "verify"]);
-    assert!(command.env("INTERTIE_VAULT_PASSPHRASE_FILE", &file).output().unwrap().status.success());
+    assert!(command.env("INTERTIE_VAULT_PASSPHRASE_FILE", &file).captured().status.success());
     let error = shell.json(&["vault", "verify", "--passphrase", SECRET], 2);
     assert!(!error.to_string().contains(SECRET));
 }
@@ -613,7 +616,7 @@ fn a_cancelled_run_ends_soon_and_says_so() {
         let started = Instant::now();
         let pid = rustix::process::Pid::from_child(&child);
         rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
-        let output = child.wait_with_output().unwrap();
+        let output = child.captured();
         assert!(started.elapsed() < Duration::from_secs(20), "it took {:?}", started.elapsed());
         assert_eq!(output.status.code(), Some(1));
         let run: Value = serde_json::from_slice(&output.stdout).unwrap();
@@ -626,10 +629,10 @@ fn a_reader_that_goes_away_is_no_failure() {
     let shell = Shell::new();
     let mut child = shell.command(&["man"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     drop(child.stdout.take());
-    let output = child.wait_with_output().unwrap();
+    let output = child.captured();
     assert!(output.status.success() && output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
     let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
-    let output = shell.command(&["man"]).stdout(full).stderr(Stdio::piped()).output().unwrap();
+    let output = shell.command(&["man"]).stdout(full).stderr(Stdio::piped()).captured();
     assert_eq!(output.status.code(), Some(1), "a full disk is one");
 }
 
@@ -692,7 +695,7 @@ fn a_limit_on_files_is_told_and_kills_nothing() {
     let mut limited = Command::new("sh");
     limited.args(["-c", "ulimit -f 16; exec \"$0\" integration new X --json", BINARY]);
     limited.env("HOME", shell.home.path()).env("INTERTIE_WORKSPACE", shell.workspace()).stdin(Stdio::null());
-    let output = limited.output().unwrap();
+    let output = limited.captured();
     assert_eq!(output.status.code(), Some(1), "{:?} {}", output.status, String::from_utf8_lossy(&output.stderr));
     let error: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert!(error["error"]["what"].as_str().unwrap().contains("database"), "{error}");

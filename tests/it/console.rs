@@ -1,13 +1,14 @@
 //! The console itself: the real program in a pseudo-terminal.
 
 use crate::pty::Pty;
+use crate::searched::Captured as _;
 use rustix::process::Signal;
 use std::time::Duration;
 
 const SECOND: Duration = Duration::from_secs(1);
 
-fn opened(columns: u16, rows: u16) -> (tempfile::TempDir, Pty) {
-    let dir = tempfile::tempdir().unwrap();
+fn opened(columns: u16, rows: u16) -> (crate::searched::Place, Pty) {
+    let dir = crate::searched::place();
     let pty = Pty::intertie(columns, rows, &dir.path().join("acme"), &[]);
     pty.see("Welcome to intertie");
     (dir, pty)
@@ -26,7 +27,7 @@ fn it_starts_explains_itself_and_quits_leaving_the_terminal_as_it_was() {
 
 #[test]
 fn a_restart_returns_to_where_the_user_was() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = crate::searched::place();
     let workspace = dir.path().join("acme");
     let mut pty = Pty::intertie(80, 24, &workspace, &[]);
     pty.see("Welcome");
@@ -88,7 +89,7 @@ fn every_size_can_be_lived_with() {
 
 #[test]
 fn without_colour_bold_and_reverse_are_still_there() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = crate::searched::place();
     let mut command = portable_pty::CommandBuilder::new(env!("CARGO_BIN_EXE_intertie"));
     command.env("INTERTIE_WORKSPACE", dir.path().join("acme"));
     command.env("NO_COLOR", "1");
@@ -111,7 +112,7 @@ fn without_colour_bold_and_reverse_are_still_there() {
 
 #[test]
 fn a_panic_gives_the_terminal_back_before_it_is_told() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = crate::searched::place();
     let mut command = portable_pty::CommandBuilder::new(std::env::current_exe().unwrap());
     command.args(["console::panics_with_the_terminal_taken", "--exact", "--ignored", "--nocapture", "--test-threads=1"]);
     let mut pty = Pty::start(80, 24, dir.path(), command);
@@ -137,7 +138,7 @@ fn a_locked_vault_is_unlocked_where_it_is_needed() {
         std::fs::write(&file, " pass phrase \n").unwrap();
         let reference = format!("file:{}", file.display());
         let run = |arguments: &[&str]| {
-            let output = shell.command(&[arguments, &["--passphrase", &reference]].concat()).output().unwrap();
+            let output = shell.command(&[arguments, &["--passphrase", &reference]].concat()).captured();
             assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
         };
         run(&["vault", "init", "--with-passphrase"]);
@@ -165,13 +166,14 @@ fn a_locked_vault_is_unlocked_where_it_is_needed() {
 /// The first whole journey, by keys: from nothing to people in the data view.
 #[test]
 fn the_demo_goes_from_nothing_to_people_by_keys() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = crate::searched::place();
     let mut command = portable_pty::CommandBuilder::new(env!("CARGO_BIN_EXE_intertie"));
     command.arg("demo");
     let mut pty = Pty::start(80, 24, dir.path(), command);
     pty.see("Welcome to the demo").see("● connect");
     // Connect: the catalog opens on the practice vendor.
     pty.keys("c").see("▌ Practice Clickwrap").see("The practice vendor: members");
+    pty.keys("\r").see("At Practice Clickwrap, by whoever administers it");
     pty.keys("\r").see("How shall intertie authenticate?");
     pty.keys("\r").see("● Address of th…");
     pty.keys("\r").see("● Account id");
@@ -215,7 +217,7 @@ fn the_demo_goes_from_nothing_to_people_by_keys() {
 #[test]
 fn a_consent_takes_a_pasted_address_of_any_length_and_does_not_show_it() {
     crate::cli::with_practice(|vendor| {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = crate::searched::place();
         let mut command = portable_pty::CommandBuilder::new(env!("CARGO_BIN_EXE_intertie"));
         let address = format!("address={}", vendor.base_url);
         command.args([

@@ -15,13 +15,13 @@ use wiremock::{Match, Mock, MockServer, Request, ResponseTemplate};
 pub(super) const SECRET: &str = "s3cret-Value-0123";
 
 pub(super) struct Desk {
-    pub(super) dir: tempfile::TempDir,
+    pub(super) dir: crate::searched::Place,
     pub(super) ws: Workspace,
 }
 
 impl Desk {
     pub(super) fn new() -> Self {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = crate::searched::place();
         let ws = Workspace::open(dir.path(), Config::default());
         Self { dir, ws }
     }
@@ -92,14 +92,14 @@ async fn ironclad_clickwrap() {
         .and(body_string_contains("grant_type=client_credentials"))
         .and(body_string_contains("client_id=cid"))
         .and(body_string_contains(format!("client_secret={SECRET}")))
-        .respond_with(ok(json!({"access_token": "granted", "token_type": "Bearer", "expires_in": 3600})))
+        .respond_with(ok(json!({"access_token": "planted-granted", "token_type": "Bearer", "expires_in": 3600})))
         .mount(&server)
         .await;
     let members = || Mock::given(method("GET")).and(path("/accounts/7/members"));
     let member =
         |id: u32| json!({"id": id, "email": "a@b.example", "name": "A", "locale": "en-US", "time_zone": "EDT", "verified": true, "profiles": []});
     let page = |n: u32, more: bool| json!({"count": 1, "has_more": more, "page": n, "per_page": 100, "total_count": 2, "data": [member(n)]});
-    for token in ["granted", SECRET] {
+    for token in ["planted-granted", SECRET] {
         let authorized = || members().and(header("authorization", format!("Bearer {token}")));
         authorized().and(query_param("per_page", "1")).respond_with(ok(page(1, true))).mount(&server).await;
         authorized().and(query_param("page", "1")).and(query_param("per_page", "100")).respond_with(ok(page(1, true))).mount(&server).await;
@@ -122,10 +122,10 @@ async fn microsoft_365() {
     Mock::given(method("POST"))
         .and(path("/token"))
         .and(body_string_contains("scope=https%3A%2F%2Fgraph.microsoft.us%2F.default"))
-        .respond_with(ok(json!({"access_token": "granted", "token_type": "Bearer", "expires_in": 3599})))
+        .respond_with(ok(json!({"access_token": "planted-granted", "token_type": "Bearer", "expires_in": 3599})))
         .mount(&server)
         .await;
-    let users = || Mock::given(method("GET")).and(path("/v1.0/users")).and(header("authorization", "Bearer granted"));
+    let users = || Mock::given(method("GET")).and(path("/v1.0/users")).and(header("authorization", "Bearer planted-granted"));
     users().and(query_param("$top", "1")).respond_with(ok(json!({"value": [{"id": "a"}]}))).mount(&server).await;
     let next = format!("{}/v1.0/users?$skiptoken=x", server.uri());
     let first = json!({"value": [{"id": "a", "accountEnabled": true}], "@odata.nextLink": next});
@@ -294,10 +294,10 @@ async fn apporetum() {
     Mock::given(method("POST"))
         .and(path("/token"))
         .and(body_string_contains(format!("scope=api%3A%2F%2F{app}%2F.default")))
-        .respond_with(ok(json!({"access_token": "granted", "token_type": "Bearer", "expires_in": 3599})))
+        .respond_with(ok(json!({"access_token": "planted-granted", "token_type": "Bearer", "expires_in": 3599})))
         .mount(&server)
         .await;
-    let given = Mock::given(method("GET")).and(path("/api/apps")).and(header("authorization", "Bearer granted"));
+    let given = Mock::given(method("GET")).and(path("/api/apps")).and(header("authorization", "Bearer planted-granted"));
     given.respond_with(ok(json!({"items": [{"id": "a"}]}))).mount(&server).await;
     let (base, token) = (format!("{}/api", server.uri()), format!("{}/token", server.uri()));
     let values = [
@@ -409,7 +409,7 @@ async fn an_address_that_comes_with_the_first_token_is_asked_at_once() {
 pub(super) const PRIVATE: &str = include_str!("../keys/rsa.pkcs8.pem");
 
 /// What a JSON Web Token says: header and claims.
-pub(super) fn opened(token: &str) -> (Value, Value) {
+fn opened(token: &str) -> (Value, Value) {
     use base64::Engine as _;
     let part = |text: &str| serde_json::from_slice(&base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(text).unwrap()).unwrap();
     let mut parts = token.split('.');
@@ -454,10 +454,10 @@ async fn dropbox_business() {
 #[tokio::test]
 async fn google_workspace_service_account() {
     let (desk, server) = (Desk::new(), MockServer::start().await);
-    let granted = ok(json!({"access_token": "granted", "token_type": "Bearer", "expires_in": 3599}));
+    let granted = ok(json!({"access_token": "planted-granted", "token_type": "Bearer", "expires_in": 3599}));
     Mock::given(method("POST")).and(path("/token")).respond_with(granted).mount(&server).await;
     let users = ok(json!({"kind": "admin#directory#users", "users": [{"id": "1", "primaryEmail": "a@acme.example"}]}));
-    Mock::given(path("/admin/directory/v1/users")).and(header("authorization", "Bearer granted")).respond_with(users).mount(&server).await;
+    Mock::given(path("/admin/directory/v1/users")).and(header("authorization", "Bearer planted-granted")).respond_with(users).mount(&server).await;
     let file = json!({"type": "service_account", "private_key_id": "k1", "private_key": PRIVATE, "client_email": "i@p.iam.gserviceaccount.com"});
     let token = format!("{}/token", server.uri());
     let settings = [("base_url", server.uri()), ("token_url", token), ("admin", "reader@acme.example".into()), ("!key_file", file.to_string())];
@@ -496,10 +496,10 @@ async fn snowflake_key_pair() {
 #[tokio::test]
 async fn box_service_account() {
     let (desk, server) = (Desk::new(), MockServer::start().await);
-    let granted = ok(json!({"access_token": "granted", "token_type": "bearer", "expires_in": 3600}));
+    let granted = ok(json!({"access_token": "planted-granted", "token_type": "bearer", "expires_in": 3600}));
     Mock::given(method("POST")).and(path("/token")).and(body_string_contains("client_id=cid")).respond_with(granted).mount(&server).await;
     let users = ok(json!({"entries": [{"id": "7", "login": "a@acme.example"}]}));
-    Mock::given(path("/users")).and(header("authorization", "Bearer granted")).respond_with(users).mount(&server).await;
+    Mock::given(path("/users")).and(header("authorization", "Bearer planted-granted")).respond_with(users).mount(&server).await;
     let (uri, token) = (server.uri(), format!("{}/token", server.uri()));
     let settings = [
         ("base_url", uri.as_str()),
@@ -522,10 +522,10 @@ async fn box_service_account() {
 #[tokio::test]
 async fn microsoft_365_with_a_certificate() {
     let (desk, server) = (Desk::new(), MockServer::start().await);
-    let granted = ok(json!({"access_token": "granted", "token_type": "Bearer", "expires_in": 3599}));
+    let granted = ok(json!({"access_token": "planted-granted", "token_type": "Bearer", "expires_in": 3599}));
     Mock::given(method("POST")).and(path("/token")).respond_with(granted).mount(&server).await;
     let users = ok(json!({"value": [{"id": "u1"}]}));
-    Mock::given(path("/users")).and(header("authorization", "Bearer granted")).respond_with(users).mount(&server).await;
+    Mock::given(path("/users")).and(header("authorization", "Bearer planted-granted")).respond_with(users).mount(&server).await;
     let (uri, token) = (server.uri(), format!("{}/token", server.uri()));
     let settings = [
         ("base_url", uri.as_str()),
@@ -543,4 +543,22 @@ async fn microsoft_365_with_a_certificate() {
     assert_eq!(header["alg"], "PS256");
     assert_eq!(header["x5t#S256"].as_str().unwrap().len(), 43);
     assert_eq!((&claims["iss"], &claims["aud"]), (&json!("3f2a51c0-7d84-4a1e-9c57-2b6d1e0f91c0"), &json!(token)));
+}
+
+/// https://developer.broadcom.com/xapis/vsphere-automation-api/latest/api/session/post/ (before 8.0 Update 3: Basic, and the session as a JSON text)
+#[tokio::test]
+async fn vsphere_with_a_session_of_its_own() {
+    let (desk, server) = (Desk::new(), MockServer::start().await);
+    // base64("intertie@vsphere.local:" + SECRET)
+    let authorization = "Basic aW50ZXJ0aWVAdnNwaGVyZS5sb2NhbDpzM2NyZXQtVmFsdWUtMDEyMw==";
+    let session = ResponseTemplate::new(201).set_body_json("b00db39f948d13ea1e59b4d6fce56389");
+    Mock::given(method("POST")).and(path("/api/session")).and(header("authorization", authorization)).respond_with(session).mount(&server).await;
+    let given = |at: &'static str| Mock::given(method("GET")).and(path(at)).and(header("vmware-api-session-id", "b00db39f948d13ea1e59b4d6fce56389"));
+    given("/api/vcenter/host").respond_with(ok(json!([{"host": "host-1", "name": "esx1", "power_state": "POWERED_ON"}]))).mount(&server).await;
+    given("/api/vcenter/vm").respond_with(ok(json!([{"vm": "vm-1", "name": "one", "power_state": "POWERED_ON"}]))).mount(&server).await;
+    let values = [("host", "vcenter.corp.contoso.com"), ("username", "intertie@vsphere.local"), ("!password", SECRET), ("base_url", &server.uri())];
+    let credential = desk.connect("vmware-esxi-vsphere", "session", &values).await;
+    let machines = Catalog::open(&desk.dir.path().join("connectors")).get("vmware-esxi-vsphere").unwrap();
+    let machines = machines.resources.iter().find(|resource| resource.path == "/api/vcenter/vm").unwrap().id.clone();
+    assert_eq!(desk.read(&credential, &machines).await.unwrap()[0]["vm"], "vm-1");
 }

@@ -13,7 +13,7 @@ use intertie::ops::{Config, Workspace, credentials, data, integrations, mappings
 use intertie::practice::{self, Fault, Options, Practice, When};
 
 struct Stage {
-    _dir: tempfile::TempDir,
+    _dir: crate::searched::Place,
     ws: Workspace,
     practice: Practice,
     name: String,
@@ -23,7 +23,7 @@ impl Stage {
     /// A workspace with a launched integration for the practice vendor's members.
     async fn new(people: u64, change: impl FnOnce(&Workspace, &mut Integration)) -> Self {
         let practice = practice::start(Options { people, ..Options::default() }).await.unwrap();
-        let dir = tempfile::tempdir().unwrap();
+        let dir = crate::searched::place();
         let ws = Workspace::open(dir.path(), Config::default());
         let mut draft = credentials::draft_new(&ws, "practice-clickwrap", Some("client_credentials")).unwrap();
         draft.name = "Practice".to_owned();
@@ -266,7 +266,7 @@ async fn what_is_due_runs_once() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_file_of_a_hundred_thousand_lines() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = crate::searched::place();
     let file = dir.path().join("people.csv");
     let mut text = String::from("\u{feff}mail,name,note\r\n");
     for i in 0..100_000 {

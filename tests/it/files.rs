@@ -62,7 +62,7 @@ async fn a_hundred_thousand_rows_with_a_mark_quotes_and_some_bad_ones() {
         bad.push(line);
         line += 1;
     }
-    let dir = tempfile::tempdir().unwrap();
+    let dir = crate::searched::place();
     let path = dir.path().join("people.csv");
     std::fs::write(&path, text).unwrap();
     let (rows, errors) = read(&path, &["id", "[\"full name\"]", "note"]).await.unwrap();
@@ -84,7 +84,7 @@ async fn lines_of_json() {
             _ => drop(writeln!(text, "{{\"profile\":{{\"mail\":\"p{i}@example.org\"}},\"id\":{i}}}")),
         }
     }
-    let dir = tempfile::tempdir().unwrap();
+    let dir = crate::searched::place();
     let path = dir.path().join("people.jsonl");
     std::fs::write(&path, text).unwrap();
     let (rows, bad) = read(&path, &["id", "profile.mail"]).await.unwrap();
@@ -95,7 +95,7 @@ async fn lines_of_json() {
 
 #[tokio::test]
 async fn samples_stop_early_and_hostile_names_are_harmless() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = crate::searched::place();
     let path = dir.path().join("people \u{1b}[31m\u{202e}.json");
     std::fs::write(&path, format!("[{}\"id\":\"\u{1f600}\"}}]", "{\"id\":1,\"x\":[1]},".repeat(50_000) + "{")).unwrap();
     let connector = connector();

@@ -20,7 +20,7 @@ const CERTIFICATE: &str = include_str!("../keys/cert.pem");
 
 struct Stage {
     server: MockServer,
-    dir: tempfile::TempDir,
+    dir: crate::searched::Place,
     ws: Workspace,
 }
 
@@ -188,7 +188,7 @@ fn answer(status: u16, body: Value) -> ResponseTemplate {
 
 impl Stage {
     async fn new() -> Self {
-        let (server, dir) = (MockServer::start().await, tempfile::tempdir().unwrap());
+        let (server, dir) = (MockServer::start().await, crate::searched::place());
         std::fs::create_dir(dir.path().join("connectors")).unwrap();
         std::fs::write(dir.path().join("connectors/grants.toml"), DEFINITION.replace("AT", &server.uri())).unwrap();
         let ws = Workspace::open(dir.path(), Config::default());
@@ -261,7 +261,7 @@ fn of<'p>(pairs: &'p [(String, String)], name: &str) -> Option<&'p str> {
 }
 
 /// The header and claims of a token whose signature is right.
-fn verified(token: &str, algorithm: &'static dyn signature::VerificationAlgorithm, key: &[u8]) -> (Value, Value) {
+pub(super) fn verified(token: &str, algorithm: &'static dyn signature::VerificationAlgorithm, key: &[u8]) -> (Value, Value) {
     let (input, signed) = token.rsplit_once('.').unwrap();
     let decode = |part: &str| URL_SAFE_NO_PAD.decode(part).unwrap();
     signature::UnparsedPublicKey::new(algorithm, key).verify(input.as_bytes(), &decode(signed)).expect("the signature is right");
@@ -270,7 +270,7 @@ fn verified(token: &str, algorithm: &'static dyn signature::VerificationAlgorith
 }
 
 /// The public part of the RSA key.
-fn rsa() -> Vec<u8> {
+pub(super) fn rsa() -> Vec<u8> {
     let body: String = include_str!("../keys/rsa.pub.pem").lines().filter(|line| !line.starts_with('-')).collect();
     let spki = x509_cert::spki::SubjectPublicKeyInfoOwned::from_der(&STANDARD.decode(body).unwrap()).unwrap();
     spki.subject_public_key.raw_bytes().to_vec()

@@ -11,6 +11,7 @@ use wiremock::matchers::{method, path, path_regex, query_param};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use crate::cli::Shell;
+use crate::searched::Captured as _;
 
 const APP: &str = "3f2a51c0-7d84-4a1e-9c57-2b6d1e0f91c0";
 const SECRET: &str = "abc8Q~planted-graph-secret";
@@ -67,7 +68,7 @@ impl Admin {
     }
 
     fn json(&self, arguments: &[&str], code: i32) -> Value {
-        let output = self.command(&[arguments, &["--json"]].concat()).output().unwrap();
+        let output = self.command(&[arguments, &["--json"]].concat()).captured();
         let text = String::from_utf8(output.stdout).unwrap();
         assert_eq!(output.status.code(), Some(code), "{arguments:?}\n{text}\n{}", String::from_utf8_lossy(&output.stderr));
         assert!(!text.contains("planted"), "{text}");
@@ -116,7 +117,7 @@ async fn the_end_of_a_client_secret() {
     assert_eq!((&expiring[0]["what"], &expiring[0]["known_from"]), (&json!("secret"), &json!("guess")), "{expiring}");
     assert_eq!(admin.json(&["credential", "show", "Graph"], 0)["status"], "expiring");
     for noun in ["calendar", "expiring"] {
-        let output = admin.command(&["credential", noun]).output().unwrap();
+        let output = admin.command(&["credential", noun]).captured();
         let text = String::from_utf8(output.stdout).unwrap();
         assert!(text.contains("guessed: the first to end of several"), "{text}");
     }

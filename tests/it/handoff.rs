@@ -10,6 +10,7 @@ use serde_json::Value;
 use url::Url;
 
 use crate::cli::{BINARY, Shell, with_practice};
+use crate::searched::Ended as _;
 
 /// The program, with its standard error read line by line.
 struct Side {
@@ -52,7 +53,8 @@ impl Side {
     fn end(mut self) -> (i32, String, String) {
         drop(self.child.stdin.take());
         self.told.read_to_string(&mut self.all).unwrap();
-        let output = self.child.wait_with_output().unwrap();
+        crate::searched::seen("what was told", self.all.as_bytes());
+        let output = self.child.captured();
         (output.status.code().unwrap(), String::from_utf8(output.stdout).unwrap(), self.all)
     }
 }
@@ -71,6 +73,7 @@ fn ask(vendor: &Practice, shell: Shell, name: &str) -> Asking {
     let port = taken.local_addr().unwrap().port();
     let secret = shell.home.path().join("secret");
     std::fs::write(&secret, practice::CLIENT_SECRET).unwrap();
+    crate::searched::own(&secret, "a reference to it is kept; the file is the person's");
     let (address, client) = (format!("address={}", vendor.base_url), format!("client_id={}", practice::CLIENT_ID));
     let (secret, redirect) = (format!("client_secret=file:{}", secret.display()), format!("redirect_uri=http://127.0.0.1:{port}/callback"));
     // An address of its own keeps to the one way that these tests are about: no pushed request, no device code.
@@ -85,7 +88,7 @@ fn ask(vendor: &Practice, shell: Shell, name: &str) -> Asking {
 }
 
 /// The machine with the browser: a home that stays empty, no workspace.
-fn elsewhere(home: &tempfile::TempDir, arguments: &[&str]) -> Side {
+fn elsewhere(home: &crate::searched::Place, arguments: &[&str]) -> Side {
     let mut command = Command::new(BINARY);
     command.args(["authorize", "--no-browser"]).args(arguments).env_clear().env("HOME", home.path());
     Side::start(command)
@@ -114,7 +117,7 @@ fn error(stdout: &str) -> Value {
 fn consent_is_given_on_another_machine() {
     with_practice(|vendor| {
         let mut here = ask(vendor, Shell::new(), "Handed over");
-        let home = tempfile::tempdir().unwrap();
+        let home = crate::searched::place();
         let mut there = elsewhere(&home, &[&here.request]);
         let url = there.line("http");
         let url = format!("http{url}");
@@ -157,7 +160,7 @@ fn consent_is_given_on_another_machine() {
 fn a_captured_request_and_answer_redeem_nothing() {
     with_practice(|vendor| {
         let here = ask(vendor, Shell::new(), "Captured");
-        let home = tempfile::tempdir().unwrap();
+        let home = crate::searched::place();
         let mut there = elsewhere(&home, &["--json", &here.request]);
         let url = format!("http{}", there.line("http"));
         let callback = vendor.consent(&url, true).unwrap();
@@ -211,7 +214,7 @@ fn a_captured_request_and_answer_redeem_nothing() {
 fn a_refusal_travels_too() {
     with_practice(|vendor| {
         let here = ask(vendor, Shell::new(), "Refused");
-        let home = tempfile::tempdir().unwrap();
+        let home = crate::searched::place();
         // From a file, wrapped and quoted as a mail would.
         let file = home.path().join("request.txt");
         let wrapped: Vec<String> = here.request.as_bytes().chunks(64).map(|line| format!("> {}", String::from_utf8_lossy(line))).collect();
@@ -231,7 +234,7 @@ fn a_refusal_travels_too() {
 
 #[test]
 fn what_cannot_be_followed_says_why() {
-    let home = tempfile::tempdir().unwrap();
+    let home = crate::searched::place();
     for (arguments, stdin, code, part) in [
         (&["--json", "nothing-of-the-kind"][..], "", 2, "intertie-request-"),
         (&["--json", "intertie-request-1-AAAAAAAAAAAA"], "", 2, "incomplete"),
@@ -253,7 +256,7 @@ fn what_cannot_be_followed_says_why() {
 fn where_nothing_can_be_heard_the_answer_is_pasted() {
     with_practice(|vendor| {
         let here = ask(vendor, Shell::new(), "Pasted there");
-        let home = tempfile::tempdir().unwrap();
+        let home = crate::searched::place();
         let _taken = TcpListener::bind((Ipv4Addr::LOCALHOST, here.port)).unwrap();
         let mut there = elsewhere(&home, &[&here.request]);
         let url = format!("http{}", there.line("http"));

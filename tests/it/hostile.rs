@@ -144,6 +144,37 @@ fn every_pane(text: &str, columns: u16, rows: u16) {
     };
     harness.answer(|job| *job == Job::LoadConnectors, Answer::Connectors(vec![row]));
     check(&harness);
+    harness.keys("/a<enter>");
+    check(&harness);
+    harness.keys("<esc>f<tab>");
+    check(&harness);
+    harness.keys("<space><esc>");
+    check(&harness);
+    harness.keys("F");
+    let mut definition: intertie::model::Connector = toml::from_str(
+        "schema = 1\nid = \"a\"\nname = \"a\"\nnotes = [\"a\"]\n[[input]]\nkey = \"a\"\nlabel = \"a\"\n[auth.a]\nkind = \"oauth2_code\"\nname = \"a\"\nsetup = [\"a\"]\n",
+    )
+    .unwrap();
+    for place in [&mut definition.id, &mut definition.name, &mut definition.summary, &mut definition.docs, &mut definition.notes[0]] {
+        *place = text.to_owned();
+    }
+    let input = &mut definition.inputs[0];
+    for place in [&mut input.label, &mut input.help, &mut input.example] {
+        *place = text.to_owned();
+    }
+    let method = &mut definition.auth[0];
+    method.name = text.to_owned();
+    method.setup = vec![text.to_owned()];
+    method.setup_url = text.to_owned();
+    method.scopes.default = vec![text.to_owned()];
+    method.lifetime.access = Some(text.to_owned());
+    harness.answer(|job| matches!(job, Job::LoadConnector(_)), Answer::Connector(definition));
+    check(&harness);
+    harness.keys("<enter>");
+    check(&harness);
+    harness.keys("G");
+    check(&harness);
+    harness.keys("<esc>");
     harness.keys("3");
     harness.answer(|job| *job == Job::LoadCredentials, Answer::Credentials { credentials: vec![credential(text)], drafts: Vec::new() });
     check(&harness);

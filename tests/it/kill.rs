@@ -224,7 +224,7 @@ fn journal_agrees(dir: &Path, run: &Run, touched: usize) {
 
 #[test]
 fn killed_anywhere_the_next_run_ends_with_exactly_the_right_records() {
-    let temporary = tempfile::tempdir().unwrap();
+    let temporary = crate::searched::place();
     let dir: PathBuf = temporary.path().join("workspace");
     let vendor = Arc::new(Vendor::default());
     let address = vendor.start();

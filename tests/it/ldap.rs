@@ -13,7 +13,7 @@ use intertie::ops::{Config, Workspace, credentials, integrations, mappings};
 struct Directory {
     child: Child,
     port: u16,
-    dir: tempfile::TempDir,
+    dir: crate::searched::Place,
 }
 
 impl Drop for Directory {
@@ -72,7 +72,7 @@ impl Directory {
     }
 
     fn speaking(scheme: &str, more: &str, people: usize) -> Self {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = crate::searched::place();
         let data = dir.path().join("data");
         std::fs::create_dir(&data).unwrap();
         let config = dir.path().join("slapd.conf");
@@ -184,8 +184,8 @@ label = "Created"
 type = "time"
 "#;
 
-fn stage(directory: &Directory) -> (tempfile::TempDir, Workspace) {
-    let dir = tempfile::tempdir().unwrap();
+fn stage(directory: &Directory) -> (crate::searched::Place, Workspace) {
+    let dir = crate::searched::place();
     std::fs::create_dir_all(dir.path().join("connectors")).unwrap();
     std::fs::write(dir.path().join("connectors/tree.toml"), DEFINITION.replace("PORT", &directory.port.to_string())).unwrap();
     let ws = Workspace::open(dir.path(), Config::default());

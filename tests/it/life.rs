@@ -11,6 +11,7 @@ use wiremock::matchers::{header, method, path};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use crate::cli::Shell;
+use crate::searched::{Captured as _, Ended as _};
 
 /// A shell, and the workspace that its commands work in.
 fn stage() -> (Shell, Workspace) {
@@ -26,7 +27,7 @@ fn with_secret(shell: &Shell, arguments: &[&str], secret: &str, code: i32) -> Va
     command.stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
     let mut child = command.spawn().unwrap();
     child.stdin.take().unwrap().write_all(secret.as_bytes()).unwrap();
-    let output = child.wait_with_output().unwrap();
+    let output = child.captured();
     let text = String::from_utf8(output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(code), "{arguments:?}\n{text}\n{}", String::from_utf8_lossy(&output.stderr));
     assert!(!text.contains(secret) && !String::from_utf8_lossy(&output.stderr).contains(secret), "{text}");
@@ -187,6 +188,7 @@ fn tokens(ws: &Workspace, id: &str) -> (String, String) {
 
 /// Whether the practice vendor still takes this access token.
 async fn works(practice: &Practice, access: &str) -> bool {
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let http = reqwest::Client::builder().no_proxy().build().unwrap();
     let url = format!("{}/v1.1/accounts/1/members?per_page=1", practice.base_url);
     http.get(url).bearer_auth(access).send().await.unwrap().status() == 200
@@ -284,6 +286,7 @@ async fn a_credential_ends_at_the_vendor_too() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_registered_client_ends_with_its_credential() {
     let practice = practice::start(practice::Options::default()).await.unwrap();
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let http = reqwest::Client::builder().no_proxy().build().unwrap();
     let known = async |client: &str| {
         let form = [("grant_type", "client_credentials"), ("client_id", client), ("client_secret", "wrong")];
@@ -326,7 +329,7 @@ async fn a_registered_client_ends_with_its_credential() {
         ],
         0,
     );
-    let output = shell.command(&["credential", "delete", "First", "--yes"]).output().unwrap();
+    let output = shell.command(&["credential", "delete", "First", "--yes"]).captured();
     let told = String::from_utf8(output.stderr).unwrap();
     assert!(output.status.code() == Some(4) && told.contains(&client) && told.contains("Second"), "{told}");
     assert!(known(&client).await);
@@ -383,7 +386,7 @@ async fn a_client_that_stays_is_told_and_keeps_nobody() {
         mount("DELETE", "/register/c-1", ResponseTemplate::new(status.unwrap_or(204)).set_body_json(no)).await;
         let added = shell.json(&["credential", "add", "registrar", "--name", "R"], 0);
         assert_eq!(added["settings"]["client_id"], "c-1", "{added}");
-        let output = shell.command(&["credential", "delete", "R", "--yes"]).output().unwrap();
+        let output = shell.command(&["credential", "delete", "R", "--yes"]).captured();
         let told = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(4), "{told}");
         assert!(told.contains("c-1 stays registered at Registrar") && told.contains(hint) && told.contains("vendor's own settings"), "{told}");
@@ -421,7 +424,7 @@ async fn the_horizon_is_a_setting() {
         let status = if expiring { "expiring" } else { "valid" };
         assert_eq!(shell.json(&["credential", "show", "Key"], 0)["status"], status, "{text}");
         assert_eq!(shell.json(&["credential", "expiring"], if expiring { 3 } else { 0 }).as_array().unwrap().len(), usize::from(expiring), "{text}");
-        let output = shell.command(&["overview", "--json"]).output().unwrap();
+        let output = shell.command(&["overview", "--json"]).captured();
         let overview: Value = serde_json::from_slice(&output.stdout).unwrap();
         assert_eq!(overview["expiring"].as_array().unwrap().len(), usize::from(shown), "{text}");
         // What is asked for on the command line wins.

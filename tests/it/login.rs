@@ -10,6 +10,7 @@ use wiremock::matchers::{body_string, body_string_contains, header, method, path
 use wiremock::{Mock, MockServer, Request, ResponseTemplate};
 
 use crate::cli::Shell;
+use crate::searched::Captured as _;
 
 const PASSWORD: &str = "planted-Pass&word";
 
@@ -102,7 +103,7 @@ const DEFINITION: &str = r#"
 
 struct Stage {
     server: MockServer,
-    dir: tempfile::TempDir,
+    dir: crate::searched::Place,
     ws: Workspace,
 }
 
@@ -112,7 +113,7 @@ fn answer(status: u16, body: Value) -> ResponseTemplate {
 
 impl Stage {
     async fn new() -> Self {
-        let (server, dir) = (MockServer::start().await, tempfile::tempdir().unwrap());
+        let (server, dir) = (MockServer::start().await, crate::searched::place());
         std::fs::create_dir(dir.path().join("connectors")).unwrap();
         std::fs::write(dir.path().join("connectors/steps.toml"), DEFINITION.replace("AT", &server.uri())).unwrap();
         let ws = Workspace::open(dir.path(), Config::default());
@@ -374,7 +375,7 @@ async fn without_a_terminal_a_choice_is_a_flag() {
         let args = ["credential", "add", "steps", "--method", "key", "--name", "Mine", "--set", "domain=a.example", "--set", "token=env:TOKEN"];
         let mut command = shell.command(&[&args, more].concat());
         command.env("INTERTIE_WORKSPACE", stage.dir.path()).env("TOKEN", "planted-token");
-        tokio::task::block_in_place(|| command.output().unwrap())
+        tokio::task::block_in_place(|| command.captured())
     };
     let output = add(&[]);
     let told = String::from_utf8_lossy(&output.stderr).into_owned();

@@ -29,6 +29,7 @@ mod pty;
 mod rotation;
 mod schema;
 mod scim;
+mod searched;
 mod secrecy;
 mod secrets;
 mod shared_tokens;

@@ -156,7 +156,7 @@ fn percent(text: &str) -> String {
 struct Stage {
     server: MockServer,
     state: Arc<Mutex<Server>>,
-    dir: tempfile::TempDir,
+    dir: crate::searched::Place,
     ws: Workspace,
 }
 
@@ -166,7 +166,7 @@ impl Stage {
         let state = Arc::new(Mutex::new(Server::default()));
         let answering = Arc::clone(&state);
         Mock::given(any()).respond_with(move |request: &Request| answering.lock().unwrap().answer(request)).mount(&server).await;
-        let dir = tempfile::tempdir().unwrap();
+        let dir = crate::searched::place();
         std::fs::create_dir(dir.path().join("connectors")).unwrap();
         std::fs::write(dir.path().join("connectors/photos.toml"), DEFINITION.replace("AT", &server.uri())).unwrap();
         let ws = Workspace::open(dir.path(), Config::default());

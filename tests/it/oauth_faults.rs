@@ -10,7 +10,7 @@ use wiremock::{Mock, MockServer, ResponseTemplate};
 
 struct Stage {
     server: MockServer,
-    _dir: tempfile::TempDir,
+    _dir: crate::searched::Place,
     ws: Workspace,
 }
 
@@ -18,7 +18,7 @@ const SECRET: &str = "s3cret-Value-0123";
 
 impl Stage {
     async fn new() -> Self {
-        let (server, dir) = (MockServer::start().await, tempfile::tempdir().unwrap());
+        let (server, dir) = (MockServer::start().await, crate::searched::place());
         std::fs::create_dir(dir.path().join("connectors")).unwrap();
         let at = server.uri();
         let definition = format!(
@@ -420,7 +420,7 @@ async fn a_changed_value_takes_the_test_back_and_a_secret_ends_on_its_day() {
 async fn where_nobody_can_listen_the_answer_is_pasted() {
     let stage = Stage::new().await;
     let ws = &stage.ws;
-    Mock::given(path("/token")).respond_with(json_answer(200, json!({"access_token": "t-1", "expires_in": 60}))).mount(&stage.server).await;
+    Mock::given(path("/token")).respond_with(json_answer(200, json!({"access_token": "planted-t-1", "expires_in": 60}))).mount(&stage.server).await;
     let parameter =
         |url: &str, name: &str| url::Url::parse(url).unwrap().query_pairs().find(|(known, _)| known == name).map(|(_, value)| value.into_owned());
     let draft = stage.draft("pasted", &[("client_id", "me")], &[]);

@@ -8,17 +8,18 @@ use intertie::ops::{Config, Workspace, credentials};
 use url::Url;
 
 use crate::peers::{Provider, browse};
+use crate::searched::Ended as _;
 
 pub struct Stage {
     pub provider: Provider,
-    pub dir: tempfile::TempDir,
+    pub dir: crate::searched::Place,
     pub http: reqwest::Client,
 }
 
 impl Stage {
     pub fn new() -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let (provider, dir) = (Provider::start(), tempfile::tempdir().unwrap());
+        let (provider, dir) = (Provider::start(), crate::searched::place());
         let issuer = &provider.issuer;
         std::fs::create_dir(dir.path().join("connectors")).unwrap();
         let definition = format!(
@@ -447,7 +448,7 @@ async fn processes_that_need_a_token_at_once_make_one_request() {
             })
             .collect();
         for process in processes {
-            let output = tokio::task::spawn_blocking(|| process.wait_with_output()).await.unwrap().unwrap();
+            let output = tokio::task::spawn_blocking(|| process.captured()).await.unwrap();
             assert!(output.status.success(), "{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         }
         assert_eq!(stage.granted("refresh_token").await, round);

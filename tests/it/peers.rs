@@ -33,8 +33,15 @@ impl Provider {
             .spawn()
             .expect("node starts");
         let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap());
+        lines.read_line(&mut line).unwrap();
         let said: serde_json::Value = serde_json::from_str(&line).unwrap_or_else(|_| panic!("the provider did not start: {line:?}"));
+        std::thread::spawn(move || {
+            for line in lines.lines().map_while(Result::ok) {
+                let said: serde_json::Value = serde_json::from_str(&line).unwrap_or_default();
+                said["issued"].as_array().into_iter().flatten().filter_map(serde_json::Value::as_str).for_each(crate::searched::learn);
+            }
+        });
         Self { child, issuer: said["issuer"].as_str().unwrap().to_owned() }
     }
 }

@@ -1,6 +1,7 @@
 //! The plain console: a whole journey in lines, in a pseudo-terminal.
 
 use super::pty::Pty;
+use crate::searched::Captured as _;
 use intertie::practice::{self, Practice};
 
 /// Answers a question once it is the line that the cursor stands in.
@@ -23,7 +24,7 @@ async fn from_nothing_to_stored_people_line_by_line() {
     let address = practice.base_url.clone();
     let expected = practice.expected().len();
     tokio::task::spawn_blocking(move || {
-        let home = tempfile::tempdir().unwrap();
+        let home = crate::searched::place();
         let workspace = home.path().join("workspace");
         let mut terminal = Pty::intertie(160, 400, &workspace, &["--plain"]);
         for (question, text) in [
@@ -78,13 +79,36 @@ async fn from_nothing_to_stored_people_line_by_line() {
 
 #[test]
 fn without_a_terminal_it_says_what_to_do() {
-    let home = tempfile::tempdir().unwrap();
+    let home = crate::searched::place();
     let output = std::process::Command::new(env!("CARGO_BIN_EXE_intertie"))
         .arg("--plain")
         .env("INTERTIE_WORKSPACE", home.path())
         .stdin(std::process::Stdio::null())
-        .output()
-        .unwrap();
+        .captured();
     assert_eq!(output.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&output.stderr).contains("--help"));
+}
+
+/// Deleted line by line, a credential ends at the vendor as it does by command: tokens and the client that was registered for it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deleted_credential_ends_at_the_vendor() {
+    let practice = vendor().await;
+    let address = practice.base_url.clone();
+    tokio::task::spawn_blocking(move || {
+        let shell = crate::cli::Shell::new();
+        let (at, register) = (format!("address={address}"), format!("register_url={address}/oauth/register"));
+        let add = ["credential", "add", "practice-clickwrap", "--method", "client_credentials", "--name", "Own", "--set", &at, "--set", &register];
+        shell.json(&add, 0);
+        let mut terminal = Pty::intertie(160, 100, &shell.workspace(), &["--plain"]);
+        for (question, text) in [("What now", "2"), ("Which credential", "1"), ("What now", "4"), ("Delete the credential Own", "y")] {
+            answer(&mut terminal, question, text);
+        }
+        terminal
+            .see("The vendor revoked the tokens of Own.")
+            .see("The client that was registered for Own is gone at the vendor.")
+            .see("Deleted Own.");
+        assert_eq!(shell.json(&["credential", "list"], 0), serde_json::json!([]));
+    })
+    .await
+    .unwrap();
 }

@@ -4,9 +4,9 @@ use intertie::model::{CredentialDraft, CredentialStatus, ProblemKind, Secret, Si
 use intertie::ops::{Config, Workspace, credentials};
 use intertie::practice::{self, Practice};
 
-async fn stage() -> (Practice, tempfile::TempDir, Workspace) {
+async fn stage() -> (Practice, crate::searched::Place, Workspace) {
     let practice = practice::start(practice::Options::default()).await.unwrap();
-    let dir = tempfile::tempdir().unwrap();
+    let dir = crate::searched::place();
     let ws = Workspace::open(dir.path(), Config::default());
     (practice, dir, ws)
 }

@@ -210,5 +210,9 @@ impl Drop for Pty {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+        if !std::thread::panicking() {
+            crate::searched::seen("what was drawn", &self.drawn());
+            crate::searched::seen("the screen", self.with_screen(|screen, _| screen.contents()).as_bytes());
+        }
     }
 }

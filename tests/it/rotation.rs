@@ -2,6 +2,7 @@
 //! its answer. A server that rotates refresh tokens, sees reuse and revokes the family then (RFC 9700 §4.14.2), or gives a grace period;
 //! processes of the real program; `kill -9`.
 
+use crate::searched::{Captured as _, Ended as _};
 use std::collections::VecDeque;
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -120,7 +121,7 @@ fn answer(mut stream: TcpStream, family: &Mutex<Family>) {
         family.seen.push(token.clone());
         let out = match family.limits.pop_front() {
             Some(seconds) => response(429, &format!("retry-after: {seconds}\r\n"), &json!({"error": "slow"})),
-            None if family.alive && family.now > family.ended && token == format!("a-{}", family.now) => {
+            None if family.alive && family.now > family.ended && token == format!("planted-a-{}", family.now) => {
                 response(200, "", &json!({"id": 1, "items": []}))
             }
             None => response(401, "", &json!({"error": "invalid_token"})),
@@ -143,7 +144,7 @@ fn answer(mut stream: TcpStream, family: &Mutex<Family>) {
     let out = {
         let mut family = family.lock().unwrap();
         let presented = url::form_urlencoded::parse(body.as_bytes()).find(|(name, _)| name == "refresh_token").map(|(_, value)| value.into_owned());
-        let number = presented.as_deref().and_then(|token| token.strip_prefix("r-")).and_then(|n| n.parse::<u64>().ok());
+        let number = presented.as_deref().and_then(|token| token.strip_prefix("planted-r-")).and_then(|n| n.parse::<u64>().ok());
         family.presented.extend(number);
         let good = match number {
             None => {
@@ -164,7 +165,8 @@ fn answer(mut stream: TcpStream, family: &Mutex<Family>) {
         };
         let now = family.now;
         if good {
-            let tokens = json!({"access_token": format!("a-{now}"), "refresh_token": format!("r-{now}"), "expires_in": family.expires_in});
+            let tokens =
+                json!({"access_token": format!("planted-a-{now}"), "refresh_token": format!("planted-r-{now}"), "expires_in": family.expires_in});
             response(200, "", &tokens)
         } else {
             response(400, "", &json!({"error": "invalid_grant"}))
@@ -182,13 +184,13 @@ fn answer(mut stream: TcpStream, family: &Mutex<Family>) {
 /// A workspace with a credential that was consented to.
 struct Stage {
     server: Server,
-    dir: tempfile::TempDir,
+    dir: crate::searched::Place,
     id: String,
 }
 
 impl Stage {
     async fn new(grace: bool) -> Self {
-        let (server, dir) = (Server::start(grace), tempfile::tempdir().unwrap());
+        let (server, dir) = (Server::start(grace), crate::searched::place());
         let at = &server.address;
         let definition = format!(
             r#"
@@ -238,7 +240,7 @@ impl Stage {
     }
 
     fn run(&self) -> Output {
-        self.command().output().unwrap()
+        self.command().captured()
     }
 
     fn entry(&self) -> PathBuf {
@@ -270,7 +272,7 @@ async fn fifty_processes_at_once_refresh_once() {
     let before = stage.server.lock().refreshes;
     let children: Vec<Child> = (0..50).map(|_| stage.spawn()).collect();
     for child in children {
-        let output = child.wait_with_output().unwrap();
+        let output = child.captured();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
     }
     let family = stage.server.lock();
@@ -303,7 +305,7 @@ async fn waiting_processes_take_one_refusal_for_all() {
     let rest: Vec<Child> = (0..4).map(|_| stage.spawn()).collect();
     go.send(()).unwrap();
     for child in std::iter::once(first).chain(rest) {
-        assert_eq!(child.wait_with_output().unwrap().status.code(), Some(3));
+        assert_eq!(child.captured().status.code(), Some(3));
     }
     // Without a doubt about an earlier refresh nothing is said of one.
     let output = stage.run();
@@ -331,7 +333,7 @@ async fn a_token_is_renewed_inside_a_long_wait() {
     let (client, _) = intertie::auth::connect(&store, &vault, &catalog, &credential).unwrap();
     let answer = client.send("GET", "/me", &[], None, &Sink::none()).await.unwrap();
     let family = stage.server.lock();
-    assert_eq!((answer.status, family.seen.as_slice(), family.refreshes), (200, ["a-2".to_owned(), "a-3".to_owned()].as_slice(), 2));
+    assert_eq!((answer.status, family.seen.as_slice(), family.refreshes), (200, ["planted-a-2".to_owned(), "planted-a-3".to_owned()].as_slice(), 2));
 }
 
 /// Numbers that look random and are the same each time (Numerical Recipes).

@@ -67,8 +67,8 @@ key = "id"
 "#;
 
 /// A workspace with the connector `acme`, whose base is `server`.
-fn workspace(server: &MockServer) -> (tempfile::TempDir, Workspace) {
-    let dir = tempfile::tempdir().unwrap();
+fn workspace(server: &MockServer) -> (crate::searched::Place, Workspace) {
+    let dir = crate::searched::place();
     std::fs::create_dir(dir.path().join("connectors")).unwrap();
     let text = ACME
         .replace("BASE", &server.uri())

@@ -83,7 +83,7 @@ struct Scim {
 impl Scim {
     /// The generic connector, as it is in the catalog.
     fn new(base_url: &str, token: &'static str) -> Self {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = crate::searched::place();
         let connector = Catalog::open(dir.path()).get("scim").unwrap();
         let mut context = Context::default();
         context.input.insert("base_url".to_owned(), base_url.to_owned());

@@ -21,12 +21,13 @@ use wiremock::{Mock, MockServer, Request, ResponseTemplate};
 use crate::cli::{BINARY, Shell};
 use crate::plain::answer;
 use crate::pty::Pty;
+use crate::searched::{Captured as _, Ended as _};
 use crate::secrets::{forms, search, search_files};
 
 const DEFINITION: &str = r#"
 schema = 1
-id = "planted"
-name = "Planted"
+id = "sown"
+name = "Sown"
 
 [[input]]
 key = "address"
@@ -239,7 +240,7 @@ impl Journey {
     }
 
     fn run(&mut self, arguments: &[&str]) -> i32 {
-        let output = self.command(arguments).output().unwrap();
+        let output = self.command(arguments).captured();
         self.keep(&arguments.join(" "), &output);
         output.status.code().unwrap_or_else(|| panic!("{arguments:?} was killed"))
     }
@@ -251,7 +252,7 @@ impl Journey {
 
     fn add(&mut self, name: &str, method: &str, more: &[&str]) -> i32 {
         let address = format!("address={}", self.address);
-        let add = ["credential", "add", "planted", "--method", method, "--name", name, "--no-browser", "--set", &address];
+        let add = ["credential", "add", "sown", "--method", method, "--name", name, "--no-browser", "--set", &address];
         self.run(&[&add[..], more].concat())
     }
 
@@ -275,7 +276,7 @@ impl Journey {
         let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let redirect = format!("redirect_uri=http://127.0.0.1:{}/callback", taken.local_addr().unwrap().port());
         let address = format!("address={}", self.address);
-        let add = ["credential", "add", "planted", "--method", "code", "--name", name, "--no-browser", "--set", &address, "--set", &redirect];
+        let add = ["credential", "add", "sown", "--method", "code", "--name", name, "--no-browser", "--set", &address, "--set", &redirect];
         let mut command = self.command(&[&add[..], &["--set", "client_secret=env:CLIENT_SECRET"]].concat());
         let mut here = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut told = BufReader::new(here.stderr.take().unwrap());
@@ -311,7 +312,7 @@ impl Journey {
         let wrong = answer.as_str().replace(&asked("state"), "wrong");
         let stdin = there.stdin.as_mut().unwrap();
         writeln!(stdin, "{wrong}\n{answer}").and_then(|()| stdin.flush()).unwrap();
-        let output = there.wait_with_output().unwrap();
+        let output = there.captured();
         let mut rest = Vec::new();
         seen.read_to_end(&mut rest).unwrap();
         self.printed.push(("the other machine".to_owned(), [output.stdout.clone(), rest].concat()));
@@ -320,7 +321,7 @@ impl Journey {
         stdin.write_all(&output.stdout).and_then(|()| stdin.flush()).unwrap();
         told.read_to_string(&mut all).unwrap();
         self.printed.push(("consent".to_owned(), all.into_bytes()));
-        let output = here.wait_with_output().unwrap();
+        let output = here.captured();
         self.keep("the answer brought back", &output);
         output.status.code().unwrap()
     }
@@ -348,7 +349,7 @@ impl Journey {
             answers::save(&ws, &answers::Of::Credential(name.to_owned()), &saved).unwrap();
             let (saved, again) = (saved.display().to_string(), format!("{name} again"));
             if ends.is_some() {
-                let code = self.run(&["credential", "add", "planted", "--answers", &saved, "--name", &again]);
+                let code = self.run(&["credential", "add", "sown", "--answers", &saved, "--name", &again]);
                 assert_eq!(Some(code), ends, "{}", self.last());
             }
         }
@@ -356,7 +357,7 @@ impl Journey {
         let faulty = outside.join("faulty.toml").display().to_string();
         for text in ["[secrets]\napi_key = \"SECRET\"", "[secrets]\napi_key = SECRET", "[settings]\napi_key = \"SECRET\"", "api_key = \"SECRET\""] {
             std::fs::write(&faulty, format!("method = \"header\"\n{}", text.replace("SECRET", planted("API_KEY")))).unwrap();
-            assert_ne!(self.run(&["credential", "add", "planted", "--answers", &faulty]), 0, "{text}");
+            assert_ne!(self.run(&["credential", "add", "sown", "--answers", &faulty]), 0, "{text}");
         }
         vendor.refuses.store(false, Ordering::SeqCst);
     }
@@ -375,10 +376,10 @@ impl Journey {
         std::fs::write(&file, identity.to_string().expose_secret()).unwrap();
         assert_eq!(self.run(&["vault", "recipient", "add", "Ada", "--public", &identity.to_public().to_string()]), 0, "{}", self.last());
         self.both(&["vault", "recipient", "list"]);
-        let output = self.shell.command(&["vault", "unlock", "--passphrase", "env:WRONG_PASSPHRASE"]).envs(PLANTED).output().unwrap();
+        let output = self.shell.command(&["vault", "unlock", "--passphrase", "env:WRONG_PASSPHRASE"]).envs(PLANTED).captured();
         self.keep("a wrong passphrase", &output);
         assert!(!output.status.success(), "{}", self.last());
-        let output = self.shell.command(&["credential", "test", "header", "--identity", &file]).output().unwrap();
+        let output = self.shell.command(&["credential", "test", "header", "--identity", &file]).captured();
         self.keep("another way in", &output);
         assert!(output.status.success(), "{}", self.last());
         self.run(&["vault", "unlock"]);
@@ -398,7 +399,7 @@ impl Journey {
         for (question, text) in [
             ("What now", "Connect a system"),
             ("Which one", "Begin a new one"),
-            ("Which system", "planted"),
+            ("Which system", "sown"),
             ("Which connector", "1"),
             ("How to authenticate", "Key in a header"),
             ("Passphrase", planted("PASSPHRASE")),
@@ -417,7 +418,7 @@ impl Journey {
             ("Client ID", ""),
             ("API key", planted("PLAIN_KEY")),
             ("What now", "Credentials"),
-            ("Which credential", "In lines, planted: valid"),
+            ("Which credential", "In lines, sown: valid"),
             ("What now", "Show its answers file"),
             ("What now", ""),
             ("Which credential", ""),
@@ -438,7 +439,7 @@ impl Journey {
         let test = std::env::current_exe().unwrap();
         let mut command = Command::new(&test);
         command.args(half).current_dir(self.shell.home.path()).envs(PLANTED);
-        let output = command.env("PLANTED_WORKSPACE", self.shell.workspace()).env("RUST_BACKTRACE", "full").output().unwrap();
+        let output = command.env("PLANTED_WORKSPACE", self.shell.workspace()).env("RUST_BACKTRACE", "full").captured();
         self.keep("a command that panics", &output);
         assert!(!output.status.success() && self.last().contains("the fault that was asked for"), "{}", self.last());
 
@@ -460,7 +461,7 @@ impl Journey {
         command.env_clear();
         command.env("INTERTIE_WORKSPACE", self.shell.workspace());
         let mut pty = Pty::start(160, 50, self.shell.home.path(), command);
-        pty.see("Planted");
+        pty.see("Sown");
         pty.keys("\x1b[F").see("Last test");
         pty.keys("t").see("Unlock the vault");
         pty.keys(planted("PASSPHRASE")).see("••••");
@@ -478,7 +479,7 @@ impl Journey {
         command.env("HTTPS_PROXY", format!("http://me:{}@127.0.0.1:9", planted("PROXY_WORD")));
         let mut pty = Pty::start(160, 50, self.shell.home.path(), command);
         pty.see("Overview");
-        pty.keys("3").see("Planted");
+        pty.keys("3").see("Sown");
         // Drafts come first; the last one is a credential.
         pty.keys("\x1b[F").see("Last test");
         pty.keys("t").see("Unlock the vault");
@@ -490,7 +491,7 @@ impl Journey {
         for pane in ["1", "2", "4", "5", "6", "3"] {
             pty.keys(pane);
         }
-        pty.see("Planted");
+        pty.see("Sown");
         pty.keys("q");
         pty.end(Duration::from_secs(30));
         let screen = pty.with_screen(|screen, _| screen.contents());
@@ -508,7 +509,7 @@ async fn no_secret_of_any_kind_gets_out() {
 
     let shell = Shell::new();
     std::fs::create_dir_all(shell.workspace().join("connectors")).unwrap();
-    std::fs::write(shell.workspace().join("connectors/planted.toml"), DEFINITION).unwrap();
+    std::fs::write(shell.workspace().join("connectors/sown.toml"), DEFINITION).unwrap();
     // The key is the person's own file: outside of all that is searched.
     let outside = tempfile::tempdir().unwrap();
     let pem = rcgen::KeyPair::generate().unwrap().serialize_pem();
@@ -529,16 +530,16 @@ async fn no_secret_of_any_kind_gets_out() {
         assert_eq!(code == 0, !refuses, "{}", String::from_utf8_lossy(&journey.printed.last().unwrap().1));
     }
     // Through the proxy, which is not there.
-    let elsewhere = ["--set", "address=https://planted.invalid", "--set", "api_key=env:API_KEY"];
+    let elsewhere = ["--set", "address=https://sown.invalid", "--set", "api_key=env:API_KEY"];
     assert_ne!(journey.add("elsewhere", "header", &elsewhere), 0);
     journey.both(&["doctor"]);
     // Secrets at the wrong place are not repeated.
     for arguments in [
-        &["credential", "add", "planted", "--set", planted("API_KEY")][..],
-        &["credential", "add", "planted", "--set", "api_key=planted-api-key/+&=%"],
+        &["credential", "add", "sown", "--set", planted("API_KEY")][..],
+        &["credential", "add", "sown", "--set", "api_key=planted-api-key/+&=%"],
         &["vault", "rekey", "--with-passphrase", "--new-passphrase", planted("API_KEY")],
     ] {
-        let output = journey.shell.command(arguments).output().unwrap();
+        let output = journey.shell.command(arguments).captured();
         assert_ne!(output.status.code(), Some(0), "{arguments:?}");
         journey.keep("a secret at the wrong place", &output);
     }

@@ -12,6 +12,7 @@ use wiremock::matchers::{method, path, path_regex};
 use wiremock::{Mock, MockServer, Request, ResponseTemplate};
 
 use crate::cli::Shell;
+use crate::searched::{Captured as _, Ended as _};
 
 /// Every secret of the journey begins with this, so that the search finds a part of one, too.
 const MARK: &str = "planted-";
@@ -96,7 +97,7 @@ impl Journey {
 
     /// For people and as JSON, where a second time does no harm.
     fn run(&mut self, arguments: &[&str], ends: impl Fn(i32) -> bool) {
-        let output = self.command(arguments).output().unwrap();
+        let output = self.command(arguments).captured();
         let code = output.status.code().unwrap();
         assert!(ends(code), "{arguments:?} ended with {code}: {}", String::from_utf8_lossy(&[output.stdout, output.stderr].concat()));
         self.keep(arguments, &output);
@@ -135,7 +136,7 @@ impl Journey {
         self.printed.push(("the page in the browser".to_owned(), page));
         told.read_to_string(&mut all).unwrap();
         self.printed.push(("consent".to_owned(), all.into_bytes()));
-        let output = child.wait_with_output().unwrap();
+        let output = child.captured();
         let code = output.status.code().unwrap();
         assert!(ends(code), "consent ended with {code}: {}", String::from_utf8_lossy(&output.stdout));
         self.keep(&arguments, &output);
@@ -212,7 +213,7 @@ async fn nothing_that_is_printed_or_written_holds_a_secret() {
     let (good, bad) = (|code| code == 0, |code| matches!(code, 1 | 3));
 
     journey.run(&["vault", "init", "--with-passphrase"], good);
-    let wrong = journey.shell.command(&["vault", "verify", "--passphrase", "env:WRONG"]).env("WRONG", WRONG_SECRET).output().unwrap();
+    let wrong = journey.shell.command(&["vault", "verify", "--passphrase", "env:WRONG"]).env("WRONG", WRONG_SECRET).captured();
     assert_ne!(wrong.status.code(), Some(0));
     journey.keep(&["a wrong passphrase"], &wrong);
 

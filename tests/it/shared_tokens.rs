@@ -12,6 +12,7 @@ use wiremock::matchers::any;
 use wiremock::{Mock, MockServer, Request, ResponseTemplate};
 
 use crate::cli::Shell;
+use crate::searched::{Captured as _, Ended as _};
 use crate::secrets::{forms, search_files};
 
 const TOKEN: &str = "hvs.planted-store-token";
@@ -286,7 +287,7 @@ impl Host {
     }
 
     fn run(&self, arguments: &[&str], code: i32) -> (Value, String) {
-        read(arguments, &self.command(arguments).output().unwrap(), code)
+        read(arguments, &self.command(arguments).captured(), code)
     }
 
     /// Adds the credential as a browser does it: the code comes by the loopback.
@@ -297,7 +298,7 @@ impl Host {
         while !line.trim().starts_with("http") || !line.contains("redirect_uri") {
             line.clear();
             if told.read_line(&mut line).unwrap() == 0 {
-                let output = child.wait_with_output().unwrap();
+                let output = child.captured();
                 panic!("no address was shown: {all} {}", String::from_utf8_lossy(&output.stdout));
             }
             all.push_str(&line);
@@ -313,7 +314,8 @@ impl Host {
         stream.read_to_end(&mut rest).unwrap();
         let mut told_then = String::new();
         told.read_to_string(&mut told_then).unwrap();
-        let mut output = child.wait_with_output().unwrap();
+        let mut output = child.captured();
+        crate::searched::seen("what was told", format!("{all}{told_then}").as_bytes());
         output.stderr = told_then.into_bytes();
         read(arguments, &output, code)
     }
@@ -377,7 +379,7 @@ async fn two_hosts_share_one_token_set() {
         let hosts = (0..8).map(|i| if i % 2 == 0 { &a } else { &b });
         let children: Vec<_> = hosts.map(|host| host.command(&TEST).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()).collect();
         for child in children {
-            read(&TEST, &child.wait_with_output().unwrap(), 0);
+            read(&TEST, &child.captured(), 0);
         }
         assert_eq!((stage.refreshes(), stage.alive()), (1, true));
     }
@@ -429,7 +431,7 @@ async fn nothing_is_spent_where_it_could_not_be_kept() {
     stage.end();
     for (mood, says) in [(Mood::Sealed, "sealed"), (Mood::ReadOnly, "permission denied")] {
         stage.lock().mood = mood;
-        let output = host.command(&TEST).output().unwrap();
+        let output = host.command(&TEST).captured();
         let told = String::from_utf8_lossy(&output.stdout);
         assert!(!output.status.success() && told.contains(says), "{told}");
         assert_eq!((stage.refreshes(), host.fields()), (0, Vec::new()));
@@ -528,7 +530,7 @@ async fn a_deleted_credential_leaves_nothing_or_says_so() {
             assert!(told["error"]["next_step"].as_str().unwrap().contains("--no-revoke"), "{told}");
             delete.push("--no-revoke");
         }
-        let output = host.command(&delete).output().unwrap();
+        let output = host.command(&delete).captured();
         let told = String::from_utf8_lossy(&output.stderr).to_lowercase();
         assert!(output.status.code() == Some(4) && told.contains("left in the kv store") && told.contains(hint), "{told}");
         assert_eq!(stage.there().is_some(), left);

@@ -148,8 +148,8 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-pub(super) const CONSUMER: (&str, &str) = ("consumer-key-1", "consumer-secret&1");
-pub(super) const TOKEN: (&str, &str) = ("token-id-1", "token-secret=1");
+pub(super) const CONSUMER: (&str, &str) = ("consumer-key-1", "planted-consumer-secret&1");
+pub(super) const TOKEN: (&str, &str) = ("token-id-1", "planted-token-secret=1");
 
 /// What is wrong with the signature of a request (RFC 5849 §3.2), if anything.
 pub(super) fn wrong_oauth1(raw: &Raw, at: &str) -> Option<String> {
@@ -232,7 +232,7 @@ pub(super) fn wrong_sigv4(raw: &Raw, within: &str) -> Option<String> {
 }
 
 struct Desk {
-    dir: tempfile::TempDir,
+    dir: crate::searched::Place,
     ws: Workspace,
 }
 
@@ -339,7 +339,7 @@ query = { filter = "name eq \"Ö +1\"" }
 
 impl Desk {
     fn new(definition: &str) -> Self {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = crate::searched::place();
         std::fs::create_dir(dir.path().join("connectors")).unwrap();
         std::fs::write(dir.path().join("connectors/signed.toml"), definition).unwrap();
         let ws = Workspace::open(dir.path(), Config::default());
@@ -447,10 +447,10 @@ async fn oauth1_is_understood_by_a_server_that_computes_it_itself() {
     }
 
     let mut wrong = values;
-    wrong[4] = ("!token_secret", "another-token-secret");
+    wrong[4] = ("!token_secret", "planted-another-token-secret");
     let (_, outcome) = desk.test("tba", &wrong).await.unwrap();
     assert_eq!((outcome.ok, outcome.status), (false, Some(401)));
-    assert!(!format!("{outcome:?}").contains("another-token-secret"));
+    assert!(!format!("{outcome:?}").contains("planted-another-token-secret"));
 
     // The same with a form.
     let form = DEFINITION
@@ -605,7 +605,7 @@ async fn a_certificate_opens_the_door() {
         "/token" => {
             assert!(raw.body.starts_with(b"grant_type=client_credentials"), "{raw:?}");
             assert!(!String::from_utf8_lossy(&raw.body).contains("secret"));
-            reply(200, json!({"access_token": "bound-token", "token_type": "Bearer", "expires_in": 600}))
+            reply(200, json!({"access_token": "planted-bound-token", "token_type": "Bearer", "expires_in": 600}))
         }
         "/me" => reply(200, json!({"token": raw.header("authorization")})),
         _ => reply(404, json!({})),
@@ -733,7 +733,7 @@ async fn oracle_netsuite() {
     let ids: Vec<Value> = desk.read(&credential, "users").await.iter().map(|record| record["id"].clone()).collect();
     assert_eq!(ids, ["1", "2"]);
     let mut wrong = values;
-    wrong[4] = ("!token_secret", "of-another-token");
+    wrong[4] = ("!token_secret", "planted-of-another-token");
     let problem = desk.test("oracle-netsuite.token", &wrong).await.unwrap().1.problem.unwrap();
     assert_eq!(problem.code.as_deref(), Some("INVALID_LOGIN"));
     assert!(problem.why.contains("Login Audit Trail"), "{problem:?}");

@@ -65,6 +65,7 @@ fn a_visible_question_takes_an_answer_of_any_length() {
     let shell = Shell::new();
     let file = shell.home.path().join("secret");
     std::fs::write(&file, SECRET).unwrap();
+    crate::searched::own(&file, "where the person keeps the secret");
     let secret = format!("client_secret=file:{}", file.display());
     let command = ["credential", "add", "practice-clickwrap", "--name", "Long", "--no-test"];
     let set = ["--set", "client_id=me", "--set", "account_id=1", "--set", &secret];
@@ -224,7 +225,7 @@ fn progress_is_one_line_that_goes_away() {
 }
 
 /// A tmux of its own, which ends with the test.
-struct Tmux(tempfile::TempDir);
+struct Tmux(crate::searched::Place);
 
 impl Tmux {
     fn run(&self, arguments: &[&str]) -> String {
@@ -260,11 +261,11 @@ impl Drop for Tmux {
 #[test]
 fn what_is_copied_within_tmux_as_it_comes_is_in_its_buffer() {
     let shell = Shell::new();
-    let tmux = Tmux(tempfile::tempdir().unwrap());
+    let tmux = Tmux(crate::searched::place());
     let workspace = format!("INTERTIE_WORKSPACE={}", shell.workspace().display());
     tmux.run(&["new-session", "-d", "-x", "120", "-y", "40", "-e", &workspace, BINARY, "demo"]);
     tmux.see("connect Practice Clickwrap");
-    for (keys, seen) in [("c", "▌ Practice Clickwrap"), ("Enter", "step 1 of"), ("Down", "step 1 of"), ("C-g", "/callback"), ("y", "buffer")] {
+    for (keys, seen) in [("c", "▌ Practice Clickwrap"), ("n", "step 1 of"), ("Down", "step 1 of"), ("C-g", "/callback"), ("y", "buffer")] {
         tmux.run(&["send-keys", keys]);
         tmux.see(seen);
     }

@@ -13,6 +13,7 @@ use intertie::vault::{New, Vault};
 use serde_json::{Value, json};
 
 use crate::cli::{SECRET, Shell, with_practice};
+use crate::searched::Captured as _;
 
 fn decode(value: &Value) -> Vec<u8> {
     base64::engine::general_purpose::STANDARD.decode(value.as_str().unwrap()).unwrap()
@@ -38,7 +39,7 @@ fn open(dir: &Path, payload: &Value, owner: &str, field: &str) -> String {
 
 #[test]
 fn the_stock_age_program_recovers_the_data_key() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = crate::searched::place();
     let vault = Vault::with_passphrase_file(dir.path(), None);
     vault.put("cred_1", "client_secret", &Secret::new("first")).unwrap();
     vault.put("cred_1", "client_secret", &Secret::new("recovered by hand")).unwrap();
@@ -61,7 +62,7 @@ fn the_stock_age_program_recovers_the_data_key() {
 /// The other way round: what `age` wraps for our key, we open.
 #[test]
 fn a_data_key_that_age_wrapped_is_accepted() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = crate::searched::place();
     Vault::with_passphrase_file(dir.path(), None).put("cred_1", "token", &Secret::new("x")).unwrap();
     let (key, wrapped) = (dir.path().join("key.txt"), dir.path().join("data-key.age"));
     let run = |command: &mut Command| {
@@ -72,6 +73,7 @@ fn a_data_key_that_age_wrapped_is_accepted() {
     let payload = run(Command::new("age").arg("-d").arg("-i").arg(&key).arg(&wrapped));
     let plain = dir.path().join("payload");
     std::fs::write(&plain, payload).unwrap();
+    crate::searched::own(&plain, "the data key, taken out by hand");
     std::fs::remove_file(&key).unwrap();
     run(Command::new("age-keygen").arg("-o").arg(&key));
     let public = String::from_utf8(run(Command::new("age-keygen").arg("-y").arg(&key))).unwrap();
@@ -86,7 +88,7 @@ fn a_data_key_that_age_wrapped_is_accepted() {
 #[test]
 fn the_stock_age_program_takes_the_passphrase() {
     use std::io::{Read as _, Write as _};
-    let dir = tempfile::tempdir().unwrap();
+    let dir = crate::searched::place();
     let vault = Vault::with_passphrase_file(dir.path(), None).work_factor(8);
     vault.init(Some(&Secret::new("correct horse battery staple"))).unwrap();
     vault.put("cred_1", "token", &Secret::new("x")).unwrap();
@@ -125,12 +127,13 @@ fn run(command: &mut Command) -> Vec<u8> {
 /// Each admin opens the vault with the stock program and their own key: one of age's, one of OpenSSH's.
 #[test]
 fn the_stock_age_program_opens_it_for_every_admin() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = crate::searched::place();
     let place = dir.path().join("vault");
     let vault = Vault::with_passphrase_file(&place, None);
     vault.put("cred_1", "token", &Secret::new("for all of us")).unwrap();
     let (ada, grace) = (dir.path().join("ada.txt"), dir.path().join("id_ed25519"));
     run(Command::new("age-keygen").arg("-o").arg(&ada));
+    crate::searched::own(&ada, "an admin's own private key");
     let public = String::from_utf8(run(Command::new("age-keygen").arg("-y").arg(&ada))).unwrap();
     vault.recipient_add("ada", &New::Public(&public)).unwrap();
     run(Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(&grace));
@@ -153,7 +156,7 @@ fn the_stock_age_program_opens_it_for_every_admin() {
 fn a_script_of_twenty_lines_recovers_every_secret() {
     let peers = std::env::var_os("INTERTIE_TEST_PEERS");
     let peers = peers.map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("target/peers"), PathBuf::from);
-    let dir = tempfile::tempdir().unwrap();
+    let dir = crate::searched::place();
     let vault = Vault::with_passphrase_file(dir.path(), None);
     vault.put_all("cred_1", &[("a", &Secret::new("one")), ("b \u{fc}", &Secret::new("zwei\nlines"))]).unwrap();
     vault.put("cred_1", "a", &Secret::new("one again")).unwrap();
@@ -185,7 +188,7 @@ fn program(dir: &Path, name: &str, script: &str) {
 }
 
 fn json_of(command: &mut Command, code: i32) -> Value {
-    let output = command.arg("--json").output().unwrap();
+    let output = command.arg("--json").captured();
     let text = String::from_utf8_lossy(&output.stdout);
     let told = format!("{text}\n{}", String::from_utf8_lossy(&output.stderr));
     assert!(!told.contains(SECRET) && !told.contains(practice::CLIENT_SECRET), "{told}");
@@ -202,6 +205,7 @@ fn an_admin_keeps_a_vault_with_commands() {
     unlocked(&["vault", "init", "--with-passphrase"], 0);
     let key = shell.home.path().join("ada.txt");
     run(Command::new("age-keygen").arg("-o").arg(&key));
+    crate::searched::own(&key, "an admin's own private key");
     let public = String::from_utf8(run(Command::new("age-keygen").arg("-y").arg(&key))).unwrap();
     assert_eq!(shell.json(&["vault", "recipient", "add", "ada", "--public", public.trim()], 3)["error"]["what"], "The vault is locked");
     let list = unlocked(&["vault", "recipient", "add", "ada", "--public", public.trim()], 0);
@@ -219,7 +223,7 @@ fn an_admin_keeps_a_vault_with_commands() {
     assert_eq!((&status["unlocked"], &status["protection"]), (&json!(true), &json!("identity")));
 
     // For the login session, where the kernel allows it; elsewhere the command says that it does not.
-    let output = shell.command(&["vault", "unlock", "--for", "2m", "--json", "--passphrase", "env:OTHER_SECRET"]).output().unwrap();
+    let output = shell.command(&["vault", "unlock", "--for", "2m", "--json", "--passphrase", "env:OTHER_SECRET"]).captured();
     let kept: Value = serde_json::from_slice(&output.stdout).unwrap();
     if kept["until"].is_null() {
         assert!(output.status.code() == Some(1) && kept["why_not"].as_str().is_some_and(|why| !why.is_empty()), "{kept}");
@@ -274,6 +278,7 @@ fn a_reference_is_followed_each_time() {
         let path = format!("{}:/usr/bin:/bin", bin.display());
         let file = shell.home.path().join("secret");
         std::fs::write(&file, format!("{}\n", practice::CLIENT_SECRET)).unwrap();
+        crate::searched::own(&file, "a reference to it is kept; the file is the person's");
         let lying = format!("file:{}", file.display());
         let address = format!("address={}", practice.base_url);
         let (account, client) = (format!("account_id={}", practice::ACCOUNT), format!("client_id={}", practice::CLIENT_ID));

@@ -16,6 +16,7 @@ use serde_json::Value;
 
 use crate::cli::{Shell, with_practice};
 use crate::kill::Dice;
+use crate::searched::{Captured as _, Ended as _};
 
 const ENTRIES: usize = 40;
 
@@ -30,6 +31,7 @@ impl Admin {
     fn new(shell: &Shell, name: &'static str) -> Self {
         let (identity, file) = (age::x25519::Identity::generate(), shell.home.path().join(format!("{name}.txt")));
         std::fs::write(&file, identity.to_string().expose_secret()).unwrap();
+        crate::searched::own(&file, "an admin's own private key");
         Self { name, file, identity }
     }
 
@@ -283,7 +285,7 @@ fn killed_anywhere_in_a_change_the_vault_opens_and_the_command_again_completes()
         }
         // Once more, and to the end.
         let started = Instant::now();
-        let output = command().output().unwrap();
+        let output = command().captured();
         let code = output.status.code().unwrap();
         let told = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
         let done_before = kills > 0 && code == 2 && told.contains("There is no recipient");
@@ -357,7 +359,7 @@ fn killed_while_the_passphrase_changes_one_of_both_opens_the_vault() {
         if to == two {
             step(from, to, "data-key.passphrase.age");
         }
-        let output = rekey(from, to).output().unwrap();
+        let output = rekey(from, to).captured();
         assert_eq!(output.status.code(), Some(0), "{to}: {}", String::from_utf8_lossy(&output.stderr));
         assert!(opens(to) && stage.left_over().is_empty(), "{to}");
         assert_eq!(stage.names(), ["passphrase", "ada"]);
@@ -386,7 +388,7 @@ fn changes_at_once_all_come_about() {
             .collect();
         children.push(stage.shell.command(&["vault", "reseal"]).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap());
         for child in children {
-            let output = child.wait_with_output().unwrap();
+            let output = child.captured();
             assert_eq!(output.status.code(), Some(0), "round {round}: {}", String::from_utf8_lossy(&output.stderr));
         }
         let names = stage.names();

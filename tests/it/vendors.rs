@@ -82,7 +82,7 @@ async fn salesforce() {
     let (desk, login, home) = (Desk::new(), MockServer::start().await, MockServer::start().await);
     // The token response says where the organisation is.
     let token = json!({
-        "access_token": "00Dxx!granted", "signature": "c2ln", "scope": "api", "instance_url": home.uri(), "token_type": "Bearer",
+        "access_token": "00Dxx!planted-granted", "signature": "c2ln", "scope": "api", "instance_url": home.uri(), "token_type": "Bearer",
         "id": "https://login.salesforce.com/id/00Dxx0000001gPLEAY/005xx000001SwiUAAS", "issued_at": "1747215473423"
     });
     let grant = Mock::given(method("POST"))
@@ -91,7 +91,7 @@ async fn salesforce() {
         .and(body_string_contains("client_id=3MVG9"))
         .and(body_string_contains(format!("client_secret={SECRET}")));
     serve(&login, grant, token).await;
-    let authorization = bearer("00Dxx!granted");
+    let authorization = bearer("00Dxx!planted-granted");
     let user = |id: &str, active: bool| {
         let address = format!("/services/data/v62.0/sobjects/User/{id}");
         json!({"attributes": {"type": "User", "url": address}, "Id": id, "Username": "a@acme.example", "IsActive": active, "UserType": "Standard"})
@@ -209,9 +209,13 @@ async fn zoom() {
         .and(header("authorization", basic("cid", SECRET)))
         .and(body_string_contains("grant_type=account_credentials"))
         .and(body_string_contains("account_id=aB3dE6gH9jK2"));
-    serve(&server, grant, json!({"access_token": "granted", "token_type": "bearer", "expires_in": 3600, "scope": "user:read:list_users:admin"}))
-        .await;
-    let users = || get("/v2/users", "Bearer granted");
+    serve(
+        &server,
+        grant,
+        json!({"access_token": "planted-granted", "token_type": "bearer", "expires_in": 3600, "scope": "user:read:list_users:admin"}),
+    )
+    .await;
+    let users = || get("/v2/users", "Bearer planted-granted");
     let page = |id: &str, status: &str, next: &str| {
         let user = json!({"id": id, "email": "a@acme.example", "type": 2, "status": status, "dept": "", "verified": 1});
         json!({"page_size": 300, "page_count": 1, "page_number": 1, "total_records": 2, "next_page_token": next, "users": [user]})
@@ -284,8 +288,8 @@ async fn greenhouse() {
         .and(header("authorization", basic("cid", SECRET)))
         .and(body_string_contains("grant_type=client_credentials"))
         .and(body_string_contains("sub=4212952002"));
-    serve(&server, grant, json!({"access_token": "granted", "token_type": "Bearer", "expires_at": "2099-01-01T00:00:00Z"})).await;
-    let users = || get("/v3/users", "Bearer granted");
+    serve(&server, grant, json!({"access_token": "planted-granted", "token_type": "Bearer", "expires_at": "2099-01-01T00:00:00Z"})).await;
+    let users = || get("/v3/users", "Bearer planted-granted");
     let user =
         |id: u32, gone: bool| json!({"id": id, "first_name": "Ada", "primary_email": "a@acme.example", "deactivated": gone, "site_admin": false});
     serve(&server, users().and(query_param("per_page", "1")), json!([user(1, false)])).await;
@@ -401,10 +405,14 @@ async fn workday_rest() {
         .and(path("/ccx/oauth2/acme/token"))
         .and(header("authorization", basic("cid", SECRET)))
         .and(body_string_contains("grant_type=refresh_token"))
-        .and(body_string_contains("refresh_token=the-refresh-token"));
-    serve(&server, grant, json!({"access_token": "granted", "token_type": "Bearer", "expires_in": 14400, "refresh_token": "the-refresh-token"}))
-        .await;
-    let workers = || get("/ccx/api/v1/acme/workers", "Bearer granted");
+        .and(body_string_contains("refresh_token=planted-the-refresh-token"));
+    serve(
+        &server,
+        grant,
+        json!({"access_token": "planted-granted", "token_type": "Bearer", "expires_in": 14400, "refresh_token": "planted-the-refresh-token"}),
+    )
+    .await;
+    let workers = || get("/ccx/api/v1/acme/workers", "Bearer planted-granted");
     let page = |ids: std::ops::Range<u32>| {
         let data: Vec<Value> =
             ids.map(|id| json!({"id": format!("w{id}"), "descriptor": "Ada Lovelace", "primaryWorkEmail": "a@acme.example"})).collect();
@@ -419,7 +427,7 @@ async fn workday_rest() {
         ("tenant", "acme"),
         ("client_id", "cid"),
         ("!client_secret", SECRET),
-        ("!refresh_token", "the-refresh-token"),
+        ("!refresh_token", "planted-the-refresh-token"),
         ("token_url", &token),
         ("base_url", &base),
     ];
@@ -449,7 +457,7 @@ pub(super) async fn consented(desk: &Desk, connector: &str, how: &str, values: &
 /// Redeems the code of `consented` for a token.
 async fn redeem(server: &MockServer, at: &str) {
     let grant = Mock::given(method("POST")).and(path(at)).and(body_string_contains("code=the-code"));
-    let token = json!({"access_token": "granted", "token_type": "Bearer", "expires_in": 3600, "refresh_token": "again"});
+    let token = json!({"access_token": "planted-granted", "token_type": "Bearer", "expires_in": 3600, "refresh_token": "planted-again"});
     serve(server, grant.and(body_string_contains("grant_type=authorization_code")), token).await;
 }
 
@@ -469,8 +477,8 @@ async fn jira_with_consent() {
     redeem(&server, "/oauth/token").await;
     let site = |id: &str, name: &str| json!({"id": id, "name": name, "url": format!("https://{name}.atlassian.net"), "scopes": ["read:jira-user"]});
     let sites = json!([site("1324a887", "acme"), site("9e8d7c6b", "other")]);
-    serve(&server, get("/oauth/token/accessible-resources", "Bearer granted"), sites).await;
-    jira_site(&server, "/ex/jira/1324a887", "Bearer granted").await;
+    serve(&server, get("/oauth/token/accessible-resources", "Bearer planted-granted"), sites).await;
+    jira_site(&server, "/ex/jira/1324a887", "Bearer planted-granted").await;
     let token = format!("{}/oauth/token", server.uri());
     let values = [("site_name", "acme"), ("client_id", "cid"), ("!client_secret", SECRET), ("token_url", &token), REDIRECT];
     let draft = consented(&desk, "jira", "oauth2_code", &values, "").await;
@@ -487,8 +495,8 @@ async fn xero() {
     redeem(&server, "/connect/token").await;
     let tenant = |id: &str, name: &str| json!({"id": "e1eede29", "tenantId": id, "tenantType": "ORGANISATION", "tenantName": name});
     let tenants = json!([tenant("45e4708e", "Maple Florists"), tenant("0daf5a3e", "Adam Demo")]);
-    serve(&server, get("/connections", "Bearer granted"), tenants).await;
-    let given = |at: &str| get(at, "Bearer granted").and(header("xero-tenant-id", "0daf5a3e")).and(header("accept", "application/json"));
+    serve(&server, get("/connections", "Bearer planted-granted"), tenants).await;
+    let given = |at: &str| get(at, "Bearer planted-granted").and(header("xero-tenant-id", "0daf5a3e")).and(header("accept", "application/json"));
     let user = |id: &str| json!({"UserID": id, "EmailAddress": "a@acme.example", "IsSubscriber": false, "OrganisationRole": "STANDARD"});
     serve(&server, given("/api.xro/2.0/Users"), json!({"Id": "1", "Status": "OK", "Users": [user("a"), user("b")]})).await;
     serve(&server, given("/api.xro/2.0/Organisation"), json!({"Status": "OK", "Organisations": [{"Name": "Adam Demo"}]})).await;
@@ -513,7 +521,7 @@ async fn zoho_desk() {
     let address = "https://desk.{{ 'zohocloud.ca' if input.data_center == 'ca' else 'zoho.' ~ input.data_center }}";
     moved(&desk, "zoho-desk", include_str!("../../assets/connectors/zoho-desk.toml"), address, &server.uri());
     redeem(&server, "/oauth/v2/token").await;
-    let authorization = "Zoho-oauthtoken granted";
+    let authorization = "Zoho-oauthtoken planted-granted";
     let portal = json!({"id": 2389290, "companyName": "Acme", "portalName": "acme"});
     serve(&server, get("/api/v1/organizations", authorization), json!({"data": [portal]})).await;
     let agents = || get("/api/v1/agents", authorization).and(header("orgid", "2389290"));
@@ -549,11 +557,11 @@ async fn docusign() {
     let accounts = [account(one, true, "https://na3.docusign.example"), account(two, false, &home.uri())];
     serve(
         &login,
-        get("/oauth/userinfo", "Bearer granted"),
+        get("/oauth/userinfo", "Bearer planted-granted"),
         json!({"sub": "50d89ab1", "name": "Ada", "email": "a@acme.example", "accounts": accounts}),
     )
     .await;
-    let users = || get(&format!("/restapi/v2.1/accounts/{two}/users"), "Bearer granted");
+    let users = || get(&format!("/restapi/v2.1/accounts/{two}/users"), "Bearer planted-granted");
     // Counts are texts.
     let page = |id: &str, status: &str, from: u32| {
         let user = json!({"userId": id, "userName": "Ada Lovelace", "email": "a@acme.example", "userStatus": status, "isAdmin": "False"});

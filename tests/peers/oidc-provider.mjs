@@ -61,6 +61,12 @@ server.listen(0, '127.0.0.1', () => {
     response.writeHead(status, { 'content-type': 'application/json' });
     response.end(JSON.stringify(body));
   };
+  // Whoever searches for secrets learns what was issued: a line for each answer with tokens.
+  provider.use(async (ctx, next) => {
+    await next();
+    const issued = ['access_token', 'refresh_token', 'id_token', 'client_secret', 'registration_access_token'].map((name) => ctx.body?.[name]);
+    if (issued.some(Boolean)) console.log(JSON.stringify({ issued: issued.filter(Boolean) }));
+  });
   const handle = provider.callback();
   server.on('request', async (request, response) => {
     const path = request.url.split('?')[0];

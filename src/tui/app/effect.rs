@@ -72,6 +72,14 @@ pub enum Job {
     LoadOverview,
     LoadConnectors,
     LoadConnector(String),
+    /// What the workspace has of each connector.
+    LoadConnectorUse,
+    /// Writes the checklist of a connector to a file.
+    SaveChecklist {
+        text: String,
+        path: String,
+        over: bool,
+    },
     LoadCredentials,
     LoadIntegration(String),
     LoadRuns(Option<String>),

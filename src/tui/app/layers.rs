@@ -7,6 +7,7 @@ use crate::tui::ui::palette::Palette;
 use crate::tui::ui::qr::Qr;
 use crate::tui::ui::terms::Row;
 use crate::tui::wizard;
+use std::cell::Cell;
 
 #[derive(Debug)]
 pub enum Layer {
@@ -20,6 +21,10 @@ pub enum Layer {
     Reader(Reader),
     Qr(Qr),
     Page(Page),
+    /// What connecting takes; its text is the catalog pane's.
+    Needs(Needs),
+    /// The filter of the catalog.
+    Facets(FacetBox),
     Wizard(Box<wizard::Wizard>),
 }
 
@@ -35,6 +40,8 @@ pub enum LayerKind {
     Reader,
     Qr,
     Page,
+    Needs,
+    Facets,
     Wizard(wizard::Kind),
 }
 
@@ -51,6 +58,8 @@ impl Layer {
             Self::Reader(_) => LayerKind::Reader,
             Self::Qr(_) => LayerKind::Qr,
             Self::Page(_) => LayerKind::Page,
+            Self::Needs(_) => LayerKind::Needs,
+            Self::Facets(_) => LayerKind::Facets,
             Self::Wizard(wizard) => LayerKind::Wizard(wizard.kind()),
         }
     }
@@ -60,6 +69,22 @@ impl Layer {
 #[derive(Debug, Default)]
 pub struct Scrolled {
     pub top: usize,
+}
+
+/// The checklist of the catalog, scrolled. Only the view writes how far it goes and how much of it is in sight.
+#[derive(Debug, Default)]
+pub struct Needs {
+    pub top: usize,
+    pub last: Cell<usize>,
+    pub page: Cell<usize>,
+}
+
+/// Which facet is in front, and which of its values the cursor is on.
+#[derive(Debug, Default)]
+pub struct FacetBox {
+    pub facet: usize,
+    pub value: usize,
+    pub offset: Cell<usize>,
 }
 
 #[derive(Debug)]

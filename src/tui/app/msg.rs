@@ -7,7 +7,7 @@ use crate::model::{
     Suggestion, Table, TestOutcome,
 };
 use crate::ops::answers::Of;
-use crate::ops::connectors::ConnectorRow;
+use crate::ops::connectors::{ConnectorRow, Usage};
 use crate::ops::consent::Route;
 use crate::ops::credentials::{CalendarRow, ConsentView, Retired};
 use crate::ops::discover::Choice;
@@ -72,6 +72,14 @@ pub enum Answer {
     Overview(Overview),
     Connectors(Vec<ConnectorRow>),
     Connector(Connector),
+    ConnectorUse(Usage),
+    /// Where the checklist was written.
+    ChecklistSaved(String),
+    /// There is a file of that name already.
+    ChecklistThere {
+        text: String,
+        path: String,
+    },
     Credentials {
         credentials: Vec<Credential>,
         drafts: Vec<CredentialDraft>,

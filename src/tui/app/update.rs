@@ -77,7 +77,13 @@ fn layer_key(state: &mut State, key: Key) -> Option<Effects> {
     let (columns, rows) = state.size;
     let page = usize::from(rows).saturating_sub(6).max(1);
     let close = matches!(key.code, Code::Esc) || key == Key::char('q');
+    match state.layers.last()? {
+        Layer::Needs(_) => return panes::connectors::update::needs_key(state, key),
+        Layer::Facets(_) => return panes::connectors::facets::key(state, key),
+        _ => {}
+    }
     match state.layers.last_mut()? {
+        Layer::Needs(_) | Layer::Facets(_) => None,
         Layer::Wizard(_) => wizard::event(state, &Event::Key(key)),
         Layer::Palette(palette) => match palette.key(key) {
             Some(Picked::Command(id)) => {

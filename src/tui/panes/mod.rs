@@ -11,6 +11,7 @@ pub mod runs;
 use super::app::command::Command;
 use super::app::effect::Effects;
 use super::app::key::Key;
+use super::app::layers::Layer;
 use super::app::msg::Answer;
 use super::app::navigate::go;
 use super::app::state::{Pane, State};
@@ -34,7 +35,7 @@ impl Panes {
     #[must_use]
     pub fn remembered(&self) -> serde_json::Value {
         serde_json::json!({
-            "connectors": self.connectors.list.remembered(),
+            "connectors": self.connectors.remembered(),
             "credentials": self.credentials.list.remembered(),
             "integrations": self.integrations.list.remembered(),
             "runs": self.runs.list.remembered(),
@@ -43,7 +44,7 @@ impl Panes {
     }
 
     pub fn restore(&mut self, remembered: &serde_json::Value) {
-        self.connectors.list.restore(&remembered["connectors"]);
+        self.connectors.restore(&remembered["connectors"]);
         self.credentials.list.restore(&remembered["credentials"]);
         self.integrations.list.restore(&remembered["integrations"]);
         self.runs.list.restore(&remembered["runs"]);
@@ -84,7 +85,7 @@ pub fn filter(state: &State) -> Option<(&str, bool)> {
 pub fn key(state: &mut State, key: Key) -> bool {
     match state.pane {
         Pane::Overview => overview::update::key(state, key),
-        Pane::Connectors => state.panes.connectors.list.key(key),
+        Pane::Connectors => connectors::update::key(state, key),
         Pane::Credentials => state.panes.credentials.list.key(key),
         Pane::Integrations => state.panes.integrations.list.key(key),
         Pane::Runs => state.panes.runs.list.key(key),
@@ -96,7 +97,7 @@ pub fn key(state: &mut State, key: Key) -> bool {
 pub fn paste(state: &mut State, text: &str) {
     match state.pane {
         Pane::Overview => {}
-        Pane::Connectors => _ = state.panes.connectors.list.paste(text),
+        Pane::Connectors => connectors::update::paste(state, text),
         Pane::Credentials => _ = state.panes.credentials.list.paste(text),
         Pane::Integrations => _ = state.panes.integrations.list.paste(text),
         Pane::Runs => _ = state.panes.runs.list.paste(text),
@@ -128,7 +129,7 @@ pub fn back(state: &mut State) -> Effects {
 /// Selects an object, now or when it is loaded.
 pub fn select(state: &mut State, pane: Pane, id: &str) {
     match pane {
-        Pane::Connectors => state.panes.connectors.list.select(id),
+        Pane::Connectors => connectors::update::select(state, id),
         Pane::Credentials => state.panes.credentials.list.select(id),
         Pane::Integrations => state.panes.integrations.list.select(id),
         Pane::Runs => state.panes.runs.list.select(id),
@@ -139,7 +140,7 @@ pub fn select(state: &mut State, pane: Pane, id: &str) {
 pub fn select_row(state: &mut State, row: usize) {
     match state.pane {
         Pane::Overview => overview::update::select_row(state, row),
-        Pane::Connectors => state.panes.connectors.list.set_selected_index(row),
+        Pane::Connectors => connectors::update::select_row(state, row),
         Pane::Credentials => state.panes.credentials.list.set_selected_index(row),
         Pane::Integrations => state.panes.integrations.list.set_selected_index(row),
         Pane::Runs => state.panes.runs.list.set_selected_index(row),
@@ -161,12 +162,20 @@ pub fn answer(state: &mut State, answer: &Answer) -> Effects {
     effects
 }
 
+/// What lies above the pane and is not a screen of its own: the connector whose checklist is read.
+#[must_use]
+pub fn crumb(state: &State) -> Option<String> {
+    let above = state.layers.iter().any(|layer| matches!(layer, Layer::Needs(_)));
+    let row = state.panes.connectors.list.selected().filter(|_| above)?;
+    Some(crate::words::clean::line(&row.name, 80))
+}
+
 /// The screen of the pane in front, field by field, for `?`.
 #[must_use]
 pub fn explain(state: &State) -> Vec<(&'static str, &'static str)> {
     match state.pane {
         Pane::Overview => overview::explain(),
-        Pane::Connectors => connectors::explain(),
+        Pane::Connectors => connectors::explain(&state.layers),
         Pane::Credentials => credentials::explain(),
         Pane::Integrations => integrations::explain(),
         Pane::Runs => runs::explain(),

@@ -15,8 +15,10 @@ pub struct Surroundings {
     pub demo: Option<Arc<ops::demo::Demo>>,
     pub sink: Sink,
     /// Called when a consent can be shown, and when its address is another one; it is kept so that answers can be offered to it.
-    pub on_consent: Box<dyn Fn(&Arc<Consent>, ConsentView) + Send + Sync>,
+    pub on_consent: Box<OnConsent>,
 }
+
+type OnConsent = dyn Fn(&Arc<Consent>, ConsentView) + Send + Sync;
 
 /// Does a job. Those that touch only the disk run on a blocking thread.
 pub async fn perform(job: Job, around: Surroundings) -> Result<Answer> {
@@ -89,6 +91,8 @@ fn blocking(job: Job, ws: &Workspace, sink: &Sink) -> Result<Answer> {
         Job::LoadOverview => Answer::Overview(overview::summary(ws)?),
         Job::LoadConnectors => Answer::Connectors(connectors::list(ws, None)?),
         Job::LoadConnector(id) => Answer::Connector(connectors::get(ws, &id)?),
+        Job::LoadConnectorUse => Answer::ConnectorUse(connectors::used(ws)?),
+        Job::SaveChecklist { text, path, over } => save_checklist(text, path, over)?,
         Job::LoadCredentials => Answer::Credentials { credentials: credentials::list(ws)?, drafts: credentials::drafts(ws)? },
         Job::LoadIntegration(id) => Answer::Integration(integrations::get(ws, &id)?),
         Job::LoadRuns(integration) => Answer::Runs(runs::list(ws, integration.as_deref(), 500)?),
@@ -194,6 +198,17 @@ fn save_answers(ws: &Workspace, of: Of, path: String, over: bool) -> Result<Answ
     }
     ops::answers::save(ws, &of, &expanded)?;
     Ok(Answer::AnswersSaved(expanded.display().to_string()))
+}
+
+/// Writes a checklist, which holds nothing secret; over a file that exists only when that was said.
+fn save_checklist(text: String, path: String, over: bool) -> Result<Answer> {
+    let expanded = expanded(&path);
+    if !over && expanded.exists() {
+        return Ok(Answer::ChecklistThere { text, path });
+    }
+    std::fs::write(&expanded, text)
+        .map_err(|error| crate::problem!(Failed, "export.failed", path = crate::words::clean::line(&path, 200), reason = error))?;
+    Ok(Answer::ChecklistSaved(expanded.display().to_string()))
 }
 
 /// No key or certificate is larger.

@@ -43,6 +43,8 @@ fn draw_header(frame: &mut Frame<'_>, area: Rect, state: &State, compact: bool) 
     parts.push(state.pane.title().to_owned());
     if let Some(wizard) = state.wizard() {
         parts.extend(wizard.crumbs().iter().map(|crumb| text::clean(crumb)));
+    } else if let Some(crumb) = panes::crumb(state) {
+        parts.push(crumb);
     }
     // One column before, and two between what is where and what needs a look.
     let room = width.saturating_sub(right + if right > 0 { 3 } else { 1 });

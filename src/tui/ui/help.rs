@@ -37,7 +37,12 @@ pub fn lines(state: &State) -> Vec<Entry> {
     }
     let scopes: Vec<Scope> = match wizard {
         Some(wizard) => vec![Scope::Layer(LayerKind::Wizard(wizard.kind())), Scope::Always],
-        None => vec![Scope::Pane(state.pane), Scope::Global, Scope::Always],
+        None => {
+            let above = state.layers.iter().map(|layer| layer.kind()).filter(|kind| matches!(kind, LayerKind::Needs | LayerKind::Facets));
+            let above: Vec<Scope> = above.map(Scope::Layer).collect();
+            let below = if above.is_empty() { vec![Scope::Pane(state.pane), Scope::Global] } else { Vec::new() };
+            above.into_iter().chain(below).chain([Scope::Always]).collect()
+        }
     };
     let mut keyed: Vec<&Command> = Vec::new();
     for scope in scopes {

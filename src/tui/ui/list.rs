@@ -21,6 +21,8 @@ pub struct List<T> {
     pub filter: String,
     /// The filter is being typed.
     pub typing: bool,
+    /// Whoever holds the list searches and orders it, and calls [`List::show`].
+    pub outside: bool,
     /// Nothing was loaded yet: the view says so instead of "empty".
     pub loaded: bool,
     /// An identifier to select when the items arrive, kept from the last start.
@@ -50,6 +52,7 @@ impl<T> Default for List<T> {
             selected: 0,
             filter: String::new(),
             typing: false,
+            outside: false,
             loaded: false,
             wanted: None,
             offset: Cell::new(0),
@@ -90,7 +93,7 @@ impl<T: Listed> List<T> {
 
     fn match_filter(&mut self) {
         let filter = self.filter.trim();
-        if filter.is_empty() {
+        if self.outside || filter.is_empty() {
             self.visible = (0..self.items.len()).collect();
         } else {
             let mut matcher = Matcher::new(Config::DEFAULT);
@@ -107,6 +110,13 @@ impl<T: Listed> List<T> {
             self.visible = scored.into_iter().map(|(_, i)| i).collect();
         }
         self.selected = self.selected.min(self.visible.len().saturating_sub(1));
+    }
+
+    /// Shows these items, in this order, with the cursor on one of them, else on the first. For lists that are searched by whoever holds them.
+    pub fn show(&mut self, places: Vec<usize>, keep: Option<&str>) {
+        self.visible = places;
+        self.visible.retain(|&place| place < self.items.len());
+        self.selected = keep.and_then(|id| self.visible.iter().position(|&place| self.items[place].id() == id)).unwrap_or(0);
     }
 
     #[must_use]

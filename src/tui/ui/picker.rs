@@ -100,6 +100,7 @@ impl Picker {
             header: false,
             offset: &self.list.offset,
             height: &self.list.height,
+            headings: &[],
         };
         table.draw(frame, rest, theme, |row| {
             let Some(item) = self.list.row(row) else { return Vec::new() };

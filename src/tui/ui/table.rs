@@ -54,12 +54,14 @@ pub struct Cell {
     pub tone: Tone,
     /// Cut in the middle instead of at the end.
     pub middle: bool,
+    /// Characters that stand out, by their place in the text: what a search matched. Not for one that is cut in the middle.
+    pub marks: Vec<usize>,
 }
 
 impl Cell {
     #[must_use]
     pub fn new(text: impl Into<String>) -> Self {
-        Self { text: text.into(), tone: Tone::Plain, middle: false }
+        Self { text: text.into(), tone: Tone::Plain, middle: false, marks: Vec::new() }
     }
 
     #[must_use]
@@ -71,6 +73,12 @@ impl Cell {
     #[must_use]
     pub fn middle(mut self) -> Self {
         self.middle = true;
+        self
+    }
+
+    #[must_use]
+    pub fn marked(mut self, marks: Vec<usize>) -> Self {
+        self.marks = marks;
         self
     }
 }
@@ -85,13 +93,31 @@ pub struct Table<'a> {
     /// Window over the rows; see [`super::list::List`].
     pub offset: &'a StdCell<usize>,
     pub height: &'a StdCell<usize>,
+    /// Lines between the rows, by the row that they stand above, in order. With them, the window is counted in lines.
+    pub headings: &'a [(usize, String)],
+}
+
+/// A line of the body of a table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Line {
+    Heading(usize),
+    Row(usize),
 }
 
 impl<'a> Table<'a> {
     /// The table of a list, with its titles: its rows, its selection and its window.
     #[must_use]
     pub fn of<T: Listed>(list: &'a List<T>, columns: &'a [Column], focused: bool) -> Self {
-        Self { columns, rows: list.len(), selected: Some(list.selected_index()), focused, header: true, offset: &list.offset, height: &list.height }
+        Self {
+            columns,
+            rows: list.len(),
+            selected: Some(list.selected_index()),
+            focused,
+            header: true,
+            offset: &list.offset,
+            height: &list.height,
+            headings: &[],
+        }
     }
 }
 
@@ -110,13 +136,41 @@ impl Table<'_> {
         }
         let height = usize::from(area.bottom() - top);
         self.height.set(height.max(1));
-        let offset = window(self.offset.get(), self.rows, self.selected, height);
+        let line = self.selected.map(|selected| selected + self.headings.iter().filter(|(above, _)| *above <= selected).count());
+        let mut offset = window(self.offset.get(), self.rows + self.headings.len(), line, height);
+        // The heading right above the selected row is seen with it.
+        if height > 1 && line == Some(offset) && self.headings.iter().any(|(above, _)| Some(*above) == self.selected) {
+            offset = offset.saturating_sub(1);
+        }
         self.offset.set(offset);
-        for (line, index) in (offset..self.rows.min(offset + height)).enumerate() {
+        for (line, what) in self.body(offset, height).into_iter().enumerate() {
             let rect = Rect { y: top + u16::try_from(line).unwrap_or(0), height: 1, ..area };
+            let index = match what {
+                Line::Row(index) => index,
+                Line::Heading(at) => {
+                    let title = self.headings.get(at).map_or("", |(_, title)| title.as_str());
+                    let room = usize::from(area.width.saturating_sub(2));
+                    frame.buffer_mut().set_stringn(area.x + 2, rect.y, text::cut(title, room), room, theme.style(Tone::Dim));
+                    continue;
+                }
+            };
             let selected = (self.selected == Some(index)).then(|| if self.focused { theme.selected() } else { theme.selected_elsewhere() });
             self.draw_row(frame, rect, &layout, &row(index), theme, selected);
         }
+    }
+
+    /// The rows of the lines in sight from `offset` on; `None` for a heading.
+    #[must_use]
+    pub fn lines(&self, offset: usize, height: usize) -> Vec<Option<usize>> {
+        self.body(offset, height).into_iter().map(|line| if let Line::Row(row) = line { Some(row) } else { None }).collect()
+    }
+
+    fn body(&self, offset: usize, height: usize) -> Vec<Line> {
+        if self.headings.is_empty() {
+            return (offset..self.rows.min(offset + height)).map(Line::Row).collect();
+        }
+        let above = |row: usize| self.headings.iter().enumerate().filter(move |(_, (above, _))| *above == row).map(|(at, _)| Line::Heading(at));
+        (0..self.rows).flat_map(|row| above(row).chain([Line::Row(row)])).skip(offset).take(height).collect()
     }
 
     fn draw_row(&self, frame: &mut Frame<'_>, area: Rect, layout: &[Option<(u16, u16)>], cells: &[Cell], theme: &Theme, selected: Option<Style>) {
@@ -133,7 +187,22 @@ impl Table<'_> {
                 Align::Right => usize::from(width).saturating_sub(text::width(&shown)),
             };
             let style = selected.unwrap_or_default().patch(theme.style(cell.tone));
-            buffer.set_stringn(area.x + 2 + x + u16::try_from(pad).unwrap_or(0), area.y, shown, width.into(), style);
+            let left = area.x + 2 + x + u16::try_from(pad).unwrap_or(0);
+            buffer.set_stringn(left, area.y, &shown, width.into(), style);
+            if cell.middle || cell.marks.is_empty() {
+                continue;
+            }
+            // A text that was cut ends in a character of its own.
+            let last = if shown == cell.text { usize::MAX } else { shown.chars().count().saturating_sub(1) };
+            let mut column = 0;
+            for (place, c) in shown.chars().enumerate().take_while(|(place, _)| *place < last) {
+                let columns = text::width(c.encode_utf8(&mut [0; 4]));
+                if cell.marks.contains(&place) {
+                    let at = Rect { x: left + u16::try_from(column).unwrap_or(0), y: area.y, width: u16::try_from(columns).unwrap_or(1), height: 1 };
+                    buffer.set_style(at.intersection(area), theme.marked());
+                }
+                column += columns;
+            }
         }
     }
 

@@ -116,6 +116,12 @@ impl Theme {
         }
     }
 
+    /// Letters that a search matched: seen without colour, and on the selected row.
+    #[must_use]
+    pub fn marked(&self) -> Style {
+        self.style(Tone::Accent).add_modifier(Modifier::UNDERLINED)
+    }
+
     /// The row under the cursor: visible without colour, by its mark and by bold or reverse.
     #[must_use]
     pub fn selected(&self) -> Style {

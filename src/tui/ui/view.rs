@@ -62,6 +62,8 @@ fn draw_layer(frame: &mut Frame<'_>, area: Rect, body: Rect, layer: &Layer, stat
         Layer::Problem(problem) => modal::problem(frame, area, problem, state),
         Layer::Reader(reader) => modal::reader(frame, body, reader, state),
         Layer::Page(page) => modal::page(frame, body, page, state),
+        Layer::Needs(needs) => panes::connectors::view::draw_needs(frame, body, needs, state),
+        Layer::Facets(facets) => panes::connectors::view::draw_facets(frame, body, facets, state),
         Layer::Qr(code) => qr::draw(frame, area, code, state),
     }
 }

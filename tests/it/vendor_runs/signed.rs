@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::super::definitions::{PRIVATE, opened};
+use super::super::definitions::PRIVATE;
+use super::super::grants::{rsa, verified};
 use super::super::signing::{ACCESS, CONSUMER, TOKEN, wrong_oauth1, wrong_sigv4};
 use super::{Ask, SECRET, Vendor, basic, cursor, cut, fine, list, read_all, reply};
 
@@ -97,11 +98,16 @@ async fn oracle_netsuite() {
     .await;
 }
 
-/// The claims of the assertion in a form to the token address, which is signed with the key of the tests.
+/// Header and claims of a token that is signed with the key of the tests.
+fn proved(token: &str) -> (Value, Value) {
+    verified(token, &ring::signature::RSA_PKCS1_2048_8192_SHA256, &rsa())
+}
+
+/// The same of the assertion in a form to the token address.
 fn assertion(ask: &Ask<'_>, target: &str) -> Option<(Value, Value)> {
     ask.has(target, &[("grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer")])?;
     let token = ask.fields().into_iter().find(|(name, _)| name == "assertion")?.1;
-    Some(opened(&token))
+    Some(proved(&token))
 }
 
 /// https://developers.google.com/identity/protocols/oauth2/service-account (JWT bearer, domain-wide delegation),
@@ -209,7 +215,7 @@ async fn snowflake() {
         },
         answer: |ask, people| {
             ask.carries("x-snowflake-authorization-token-type", "KEYPAIR_JWT")?;
-            let (_, claims) = opened(ask.raw.header("authorization").strip_prefix("Bearer ")?);
+            let (_, claims) = proved(ask.raw.header("authorization").strip_prefix("Bearer ")?);
             (claims["sub"] == "ACMEORG-PROD.INTERTIE" && claims["iss"].as_str()?.starts_with("ACMEORG-PROD.INTERTIE.SHA256:")).then_some(())?;
             let from = if ask.is("GET /api/v2/users", &[("showLimit", "1")]) || ask.is("GET /api/v2/users", &[]) {
                 0

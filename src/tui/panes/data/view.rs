@@ -122,6 +122,7 @@ fn draw_records(frame: &mut Frame<'_>, area: Rect, state: &State) {
         header: true,
         offset: &pane.offset,
         height: &pane.height,
+        headings: &[],
     };
     table.draw(frame, area, theme, |row| {
         let Some(record) = pane.record(row as u64) else { return vec![Cell::new(""), Cell::new("…").tone(Tone::Dim)] };

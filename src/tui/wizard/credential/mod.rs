@@ -314,6 +314,11 @@ pub fn start(state: &mut State, connector: &str) -> Effects {
     begin(state, connector, Job::DraftNew { connector: connector.to_owned(), method: None })
 }
 
+/// The same with a method that was chosen already.
+pub fn start_with(state: &mut State, connector: &str, method: &str) -> Effects {
+    begin(state, connector, Job::DraftNew { connector: connector.to_owned(), method: Some(method.to_owned()) })
+}
+
 /// Goes on with a draft that was left half-way.
 pub fn resume(state: &mut State, draft: &str) -> Effects {
     begin(state, crate::t!("wizard.credential.crumb.draft"), Job::DraftLoad(draft.to_owned()))

@@ -278,6 +278,7 @@ fn draw_source(frame: &mut Frame<'_>, area: Rect, machine: &Machine, state: &Sta
         header: true,
         offset: &list.offset,
         height: &list.height,
+        headings: &[],
     };
     table.draw(frame, area, theme, |row| {
         let Some(field) = list.row(row) else { return Vec::new() };
