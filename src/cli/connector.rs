@@ -278,14 +278,14 @@ fn human(connector: &model::Connector, method: &str, document: &Value) -> Result
     let mut resources = Table::new(&[t!("cli.column.resource"), t!("cli.column.name"), t!("cli.column.key"), t!("cli.column.path")]);
     for resource in &connector.resources {
         let file = resource.format == model::Format::File;
-        let verb = if file { &resource.method } else { checklist::verb(&connector, &resource.method) };
+        let verb = if file { &resource.method } else { checklist::verb(connector, &resource.method) };
         resources.row(vec![cell(&resource.id), cell(&resource.name), cell(&resource.key), cell(format!("{verb} {}", resource.path))]);
     }
     section(&resources, t!("cli.connector.no_resources"))?;
 
     let mut checks = Table::new(&[t!("cli.column.check"), t!("cli.column.proves")]);
     for check in &connector.checks {
-        checks.row(vec![cell(format!("{} {}", checklist::verb(&connector, &check.method), check.path)), cell(&check.proves)]);
+        checks.row(vec![cell(format!("{} {}", checklist::verb(connector, &check.method), check.path)), cell(&check.proves)]);
     }
     section(&checks, t!("cli.connector.no_checks"))
 }

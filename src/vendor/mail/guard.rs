@@ -205,8 +205,8 @@ impl Guard {
         let behind = |start: &str| line.get(start.len()..).map(|rest| clean::line(rest.trim(), 300));
         if upper.starts_with("* BYE") {
             self.bye = behind("* BYE");
-        } else if upper.starts_with("* CAPABILITY ") {
-            self.capabilities = Some(upper["* CAPABILITY ".len()..].to_owned());
+        } else if let Some(all) = upper.strip_prefix("* CAPABILITY ") {
+            self.capabilities = Some(all.to_owned());
         } else if upper.contains("[ALERT]") && upper.starts_with("* ") {
             self.alert = line.split_once(']').map(|(_, text)| clean::line(text.trim(), 200));
         }
