@@ -443,7 +443,8 @@ impl Keeper {
         let alone = !self.subject.method().needs_consent();
         self.store.note_standing(owner, |standing| {
             standing.access_expires = tokens.expires;
-            standing.refresh_expires = tokens.refresh_expires;
+            // Where nobody has to consent, another refresh token is had for the asking: its end is nobody's affair.
+            standing.refresh_expires = tokens.refresh_expires.filter(|_| !alone);
             standing.refreshes = alone || tokens.refresh.is_some();
             standing.known.scopes_said = received.granted.is_some();
             standing.known.assumed = received.assumed;

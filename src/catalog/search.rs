@@ -119,6 +119,20 @@ impl Text {
         self.letters.clear();
         self.at.clear();
         self.begins.clear();
+        // Nearly every text is ASCII, and each is read anew at every key.
+        if text.is_ascii() {
+            let mut before = b' ';
+            for (at, c) in text.bytes().enumerate() {
+                if c.is_ascii_alphanumeric() {
+                    let hump = (c.is_ascii_uppercase() && before.is_ascii_lowercase()) || (c.is_ascii_digit() && before.is_ascii_alphabetic());
+                    self.letters.push(char::from(c.to_ascii_lowercase()));
+                    self.at.push(at);
+                    self.begins.push(!before.is_ascii_alphanumeric() || hump);
+                }
+                before = c;
+            }
+            return;
+        }
         let mut before = ' ';
         for (at, c) in text.chars().enumerate() {
             if c.is_alphanumeric() {
@@ -164,11 +178,11 @@ impl Text {
                 return Some((Way::Words, 0, self.places(letters)));
             }
         }
-        let initials: Vec<usize> = self.starts().collect();
-        let same = initials.iter().zip(wanted).all(|(start, letter)| self.letters.get(*start) == Some(letter));
-        if wanted.len() > 1 && initials.len() >= wanted.len() && same {
-            let way = if initials.len() == wanted.len() { Way::Begins } else { Way::Initials };
-            return Some((way, initials.len() - wanted.len(), self.places(initials.into_iter().take(wanted.len()))));
+        let mut starts = self.starts();
+        if wanted.len() > 1 && wanted.iter().all(|letter| starts.next().is_some_and(|start| self.letters.get(start) == Some(letter))) {
+            let more = starts.count();
+            let way = if more == 0 { Way::Begins } else { Way::Initials };
+            return Some((way, more, self.places(self.starts().take(wanted.len()))));
         }
         if wanted.len() > 2
             && let Some(start) = self.letters.windows(wanted.len()).position(|window| window == wanted)
@@ -377,6 +391,8 @@ mod tests {
             ("salesforec", "salesforce"),
             ("ms 365", "microsoft-365"),
             ("hv", "hyper-v"),
+            // Only the language makes it another text: the one with an accent is read letter by letter.
+            ("courrier s", "mail"),
             ("sfdc", "salesforce"),
             ("vendor without", "through"),
             ("foo", ""),

@@ -352,7 +352,7 @@ async fn sap_concur() {
             ];
             if ask.has("POST /oauth2/v0/token", &grant).is_some() {
                 return fine(json!({"expires_in": "3600", "scope": "identity.user.core.read", "token_type": "Bearer", "access_token": "granted",
-                    "refresh_token": "r", "refresh_expires_in": "4102444800", "geolocation": ask.at}));
+                    "refresh_token": "r", "refresh_expires_in": "1735689600", "geolocation": ask.at}));
             }
             ask.carries("authorization", "Bearer granted")?;
             let users = "GET /profile/identity/v4.1/Users";

@@ -101,7 +101,7 @@ async fn freshservice() {
             } else {
                 (100, ask.place(agents, &[("per_page", "100")], "page")?)
             };
-            let body = list(cut(people, (page - 1) * size, size), |person| {
+            let body = list(cut(people, page.checked_sub(1)? * size, size), |person| {
                 json!({"id": 1000 + person.n, "email": person.email(), "first_name": person.first(), "last_name": person.last(), "active": person.active,
                     "occasional": false, "job_title": "Agent", "time_zone": "Berlin", "language": "en", "department_ids": [7], "has_logged_in": true})
             });
@@ -222,7 +222,7 @@ async fn wordpress() {
             } else {
                 (100, ask.place(users, &order, "page")?)
             };
-            let body = list(cut(people, (page - 1) * size, size), |person| {
+            let body = list(cut(people, page.checked_sub(1)? * size, size), |person| {
                 json!({"id": person.n + 1, "username": person.id(), "name": person.name(), "first_name": person.first(), "last_name": person.last(),
                     "email": person.email(), "nickname": person.id(), "roles": ["customer"], "locale": "en_US", "registered_date": "2020-01-02T03:04:05+00:00"})
             });

@@ -411,7 +411,7 @@ async fn quickbooks_online() {
                 "select Id from Employee maxresults 1" => (1, 1),
                 _ => (query.strip_prefix(QUERY)?.strip_suffix(" maxresults 1000")?.parse::<usize>().ok()?, 1000),
             };
-            let page = cut(people, start - 1, most);
+            let page = cut(people, start.checked_sub(1)?, most);
             if page.is_empty() {
                 return fine(json!({"QueryResponse": {}, "time": "2026-01-02T03:04:05.000-07:00"}));
             }

@@ -23,7 +23,7 @@ async fn ironclad_clickwrap() {
                 true => (1, 1),
                 false => (100, ask.place(members, &[("per_page", "100")], "page")?),
             };
-            let from = (page - 1) * size;
+            let from = page.checked_sub(1)? * size;
             let data = list(cut(people, from, size), |person| {
                 json!({"id": person.n, "email": person.email(), "name": person.name(), "locale": "en-US", "time_zone": "EDT", "verified": true,
                     "verified_time": "2024-01-02T03:04:05.000Z", "profiles": []})
@@ -57,7 +57,7 @@ async fn smartsheet() {
                 true => (1, 1),
                 false => (100, ask.place("GET /2.0/users", &[("include", "lastLogin"), ("pageSize", "100")], "page")?),
             };
-            let data = list(cut(people, (page - 1) * size, size), |person| {
+            let data = list(cut(people, page.checked_sub(1)? * size, size), |person| {
                 json!({"id": 48_569_348_493_401_200_u64 + person.n as u64, "email": person.email(), "name": person.name(), "firstName": person.first(),
                     "lastName": person.last(), "admin": false, "licensedSheetCreator": true, "status": person.state("ACTIVE", "DEACTIVATED")})
             });
@@ -121,7 +121,7 @@ async fn oracle_eloqua() {
                 true => (1, 1),
                 false => (1000, ask.place(users, &[("count", "1000"), ("depth", "complete")], "page")?),
             };
-            let elements = list(cut(people, (page - 1) * size, size), |person| {
+            let elements = list(cut(people, page.checked_sub(1)? * size, size), |person| {
                 json!({"type": "User", "id": person.n.to_string(), "name": person.name(), "loginName": person.id(), "emailAddress": person.email(),
                     "company": "Acme", "createdAt": "1400000000", "updatedAt": "1500000000", "depth": "complete"})
             });
@@ -154,7 +154,7 @@ async fn woocommerce() {
                 true => (1, 1),
                 false => (100, ask.place(customers, &order, "page")?),
             };
-            fine(list(cut(people, (page - 1) * size, size), |person| {
+            fine(list(cut(people, page.checked_sub(1)? * size, size), |person| {
                 json!({"id": person.n + 1, "email": person.email(), "first_name": person.first(), "last_name": person.last(), "username": person.id(),
                     "role": "customer", "is_paying_customer": false, "billing": {"first_name": "", "company": "Acme", "phone": "", "email": person.email()},
                     "date_created_gmt": "2017-03-21T19:09:28"})

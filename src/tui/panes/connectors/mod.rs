@@ -101,7 +101,6 @@ pub struct State {
 }
 
 impl Default for State {
-    #[expect(clippy::field_reassign_with_default, reason = "the other fields are the list's own")]
     fn default() -> Self {
         // What the list shows is decided here, with its own search and its filters.
         let mut list = List::default();

@@ -84,7 +84,7 @@ fn draw_list(frame: &mut Frame<'_>, area: Rect, state: &State) {
     let wide = area.width >= WIDE;
     let category = match area.width {
         WIDE.. => 20,
-        90.. => 18,
+        90.. => 15,
         _ => 13,
     };
     let narrow = area.width < NARROW;
@@ -381,11 +381,10 @@ fn summary_lines(needs: &Checklist, state: &State, columns: usize, rows: usize) 
         out.push(Drawn { at: 0, tone: Tone::Plain, text: text::cut(&crate::t!("connectors.asked", inputs = asked.join(", ")), columns) });
     }
     let steps = needs.steps.len() + usize::from(needs.redirect.is_some());
-    let mut rest = vec![crate::t!("connectors.steps", n = steps)];
-    if let Some(redirect) = &needs.redirect {
-        rest.push(text::clean(&redirect.uri));
-    }
-    out.push(Drawn { at: 0, tone: Tone::Dim, text: text::cut(&rest.join("  "), columns) });
+    let how = crate::t!("connectors.steps", n = steps);
+    // The redirect URI beside it, where it has room as a whole.
+    let uri = needs.redirect.as_ref().map(|redirect| text::clean(&redirect.uri)).filter(|uri| text::width(&how) + text::width(uri) + 3 <= columns);
+    out.push(Drawn { at: 0, tone: Tone::Dim, text: uri.map_or_else(|| text::cut(&how, columns), |uri| format!("{how}   {uri}")) });
     out.truncate(rows);
     out
 }
