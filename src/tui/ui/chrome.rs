@@ -4,6 +4,7 @@ use super::text;
 use super::theme::{Symbol, Tone, spinner};
 use super::view::{COMPACT, hit, line};
 use crate::tui::app::command;
+use crate::tui::app::layers::Layer;
 use crate::tui::app::state::{Hit, Pane, State};
 use crate::tui::panes;
 use ratatui::Frame;
@@ -133,12 +134,10 @@ fn draw_footer(frame: &mut Frame<'_>, area: Rect, state: &State) {
         line(frame, area, x + 3, area.y, hint, theme.style(Tone::Dim));
         return;
     }
+    let width = |(_, key, title): &Part| u16::try_from(text::width(key) + 1 + text::width(title)).unwrap_or(u16::MAX);
     let mut x = area.x + 1;
-    for (id, key, title) in footer(state) {
-        let width = u16::try_from(text::width(&key) + 1 + text::width(title)).unwrap_or(u16::MAX);
-        if x + width > area.right() {
-            break;
-        }
+    for part in fitting(footer(state), area.right().saturating_sub(x), width) {
+        let (width, (id, key, title)) = (width(&part), part);
         line(frame, area, x, area.y, &key, theme.style(Tone::Accent));
         line(frame, area, x + u16::try_from(text::width(&key) + 1).unwrap_or(0), area.y, title, theme.style(Tone::Dim));
         if !id.is_empty() {
@@ -149,8 +148,28 @@ fn draw_footer(frame: &mut Frame<'_>, area: Rect, state: &State) {
 }
 
 /// Command, key and word.
-fn footer(state: &State) -> Vec<(&'static str, String, &'static str)> {
-    let mut parts: Vec<(&'static str, String, &'static str)> = command::usable(state)
+type Part = (&'static str, String, &'static str);
+
+/// As many as there is room for, in their order. The way to all of them, help, is not cut.
+fn fitting(parts: Vec<Part>, room: u16, width: impl Fn(&Part) -> u16) -> Vec<Part> {
+    let is_help = |(id, ..): &Part| *id == "help" || id.ends_with(".help");
+    let mut left = room;
+    let mut kept = vec![false; parts.len()];
+    let first = parts.iter().position(is_help);
+    for at in first.into_iter().chain((0..parts.len()).filter(|at| Some(*at) != first)) {
+        let wanted = width(&parts[at]);
+        if wanted > left {
+            break;
+        }
+        kept[at] = true;
+        left = left.saturating_sub(wanted.saturating_add(2));
+    }
+    parts.into_iter().zip(kept).filter_map(|(part, kept)| kept.then_some(part)).collect()
+}
+
+/// What the keys do now, most useful first.
+fn footer(state: &State) -> Vec<Part> {
+    let mut parts: Vec<Part> = command::usable(state)
         .into_iter()
         .filter(|command| !command.quiet)
         .filter_map(|command| {
@@ -163,8 +182,31 @@ fn footer(state: &State) -> Vec<(&'static str, String, &'static str)> {
             let at = parts.iter().position(|(id, ..)| *id == "help").unwrap_or(parts.len());
             parts.insert(at, ("", "/".to_owned(), crate::t!("footer.find")));
         }
-    } else if !matches!(state.layers.last(), Some(crate::tui::app::layers::Layer::Wizard(_))) {
+    } else if !matches!(state.layers.last(), Some(Layer::Wizard(_))) {
+        if matches!(state.layers.last(), Some(Layer::Prompt(_))) {
+            parts.push(("", "enter".to_owned(), crate::t!("footer.go_on")));
+        }
         parts.push(("", "esc".to_owned(), crate::t!("footer.close")));
     }
     parts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn help_is_not_cut_from_the_footer() {
+        let parts: Vec<Part> =
+            [("a", "one"), ("b", "two"), ("mapping.help", "help"), ("c", "three")].map(|(id, title)| (id, "x".to_owned(), title)).into();
+        let shown = |room: u16| {
+            let kept = fitting(parts.clone(), room, |(_, key, title)| u16::try_from(key.len() + 1 + title.len()).unwrap());
+            kept.iter().map(|(.., title)| *title).collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(shown(80), "one two help three");
+        assert_eq!(shown(20), "one two help");
+        assert_eq!(shown(14), "one help");
+        assert_eq!(shown(6), "help");
+        assert_eq!(shown(3), "");
+    }
 }
