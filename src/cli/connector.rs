@@ -170,6 +170,7 @@ fn full(connector: &model::Connector, method: &str) -> Value {
                 "scope_catalog": auth.scopes.catalog,
                 "redirect": auth.redirect,
                 "pkce": auth.pkce,
+                "role": auth.role,
                 "setup": auth.setup,
                 "setup_url": auth.setup_url,
             })
@@ -364,6 +365,7 @@ fn lacking(lack: Lack) -> &'static str {
         Lack::Check => t!("cli.lack.check"),
         Lack::Setup => t!("cli.lack.setup"),
         Lack::SetupUrl => t!("cli.lack.setup_url"),
+        Lack::Role => t!("cli.lack.role"),
         Lack::Source => t!("cli.lack.source"),
         Lack::Resources => t!("cli.lack.resources"),
         Lack::Users => t!("cli.lack.users"),

@@ -54,6 +54,9 @@ pub struct AuthMethod {
     /// How to get what it needs at the vendor, step by step, in our own words.
     #[serde(default)]
     pub setup: Vec<String>,
+    /// Who at the vendor can do that: the role, as the vendor calls it.
+    #[serde(default)]
+    pub role: String,
     /// The vendor's page on creating the app or key.
     #[serde(default)]
     pub setup_url: String,

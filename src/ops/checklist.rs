@@ -25,6 +25,8 @@ pub struct Checklist {
     pub default: bool,
     /// Names of the connector's other methods.
     pub others: Vec<String>,
+    /// Who at the vendor can do it; empty is unknown.
+    pub role: String,
     /// What is done at the vendor, in order.
     pub steps: Vec<String>,
     /// The vendor's page on it.
@@ -116,6 +118,7 @@ pub fn of(connector: &Connector, method: &str, settings: &IndexMap<String, Strin
         kind: found.map_or(AuthKind::None, |method| method.kind),
         default,
         others: connector.auth.iter().filter(|(key, _)| *key != method).map(|(_, other)| other.name.clone()).collect(),
+        role: found.map_or_else(String::new, |method| method.role.clone()),
         steps: found.map_or(none, |method| &method.setup).to_vec(),
         page: found.map_or_else(String::new, |method| method.setup_url.clone()),
         redirect: redirect_uri(connector, &draft),
@@ -294,7 +297,8 @@ fn lasting_for(life: &str) -> String {
 }
 
 fn at_vendor(list: &Checklist) -> Vec<Line> {
-    let mut lines: Vec<Line> = list.steps.iter().map(|step| item(text(step))).collect();
+    let role = (!list.role.is_empty()).then(|| Line::Fact { term: t!("checklist.role").to_owned(), text: text(&list.role) });
+    let mut lines: Vec<Line> = role.into_iter().chain(list.steps.iter().map(|step| item(text(step)))).collect();
     if let Some(redirect) = &list.redirect {
         let uri = text(&redirect.uri);
         let said = if redirect.any_port { t!("checklist.redirect_any", uri = uri) } else { t!("checklist.redirect", uri = uri) };

@@ -59,6 +59,8 @@ pub enum Lack {
     Check,
     Setup,
     SetupUrl,
+    /// Who at the vendor can do the setup.
+    Role,
     Source,
     Resources,
     Users,
@@ -126,6 +128,7 @@ fn of(c: &Connector, listed: bool) -> Coverage {
         (Lack::Check, methods.iter().any(|method| !method.tested) || methods.is_empty()),
         (Lack::Setup, methods.iter().any(|method| method.setup == 0)),
         (Lack::SetupUrl, http && c.auth.values().any(|method| method.setup_url.is_empty() && method.kind != AuthKind::None)),
+        (Lack::Role, http && c.auth.values().any(|method| method.role.is_empty() && method.kind != AuthKind::None)),
         (Lack::Source, (c.docs.is_empty() && c.notes.is_empty()) || (c.origin == Origin::BuiltIn && !catalog::cites(c))),
         (Lack::Resources, resources.is_empty()),
         (Lack::Users, !resources.is_empty() && users().next().is_none()),

@@ -67,6 +67,9 @@ fn walk(session: &Session, mut draft: CredentialDraft) -> Result<()> {
     let ws = &session.ws;
     let connector = connectors::get(ws, &draft.connector)?;
     if let Some(method) = connector.auth.get(&draft.method) {
+        if !method.role.is_empty() {
+            say::remark(&t!("plain.pair", name = t!("checklist.role"), value = clean::line(&method.role, 200)));
+        }
         for (number, step) in method.setup.iter().enumerate() {
             say::remark(&t!("plain.item", n = number + 1, text = clean::line(step, 400)));
         }

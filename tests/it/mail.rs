@@ -15,6 +15,8 @@ use wiremock::{Mock, MockServer, ResponseTemplate};
 use intertie::model::{CredentialStatus, Problem, ProblemKind, RunOptions, Secret, Sink, TestOutcome};
 use intertie::ops::{Config, Workspace, credentials, integrations, mappings, runs};
 
+use crate::searched;
+
 const USER: &str = "ada@example.com";
 const PASSWORD: &str = "open-Sesame-9";
 const TOKEN: &str = "good-Token-77";
@@ -205,8 +207,8 @@ impl Drop for Sending {
     }
 }
 
-fn workspace() -> (tempfile::TempDir, Workspace) {
-    let dir = tempfile::tempdir().unwrap();
+fn workspace() -> (searched::Place, Workspace) {
+    let dir = searched::place();
     let ws = Workspace::open(dir.path(), Config::default());
     (dir, ws)
 }

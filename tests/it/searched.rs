@@ -292,7 +292,7 @@ fn no_test_goes_round_the_search() {
         ("secrecy.rs", "the files of the person whom it plays; what was printed it searches itself"),
         ("ldap.rs", "slapd and its certificate"),
         ("scim.rs", "a server that others wrote"),
-        ("mail.rs", "a mail server that others wrote, with its passwords; its workspace is not searched yet"),
+        ("mail.rs", "mail servers that others wrote, which hold the passwords of their mailboxes"),
         ("vault.rs", "age and Python, which print the data key"),
         ("terminal.rs", "tmux, whose screens are those of the console"),
     ];

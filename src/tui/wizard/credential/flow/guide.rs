@@ -38,6 +38,9 @@ impl Flow {
         if let Some(method) = method.filter(|method| !method.setup.is_empty()) {
             rows.push(Row::gap());
             rows.push(Row::whole(Tone::Strong, crate::t!("wizard.credential.prepare.there", connector = text::clean(&self.connector.name))));
+            if !method.role.is_empty() {
+                rows.push(Row::new(crate::t!("checklist.role"), text::clean(&method.role)).indent(2));
+            }
             for (i, step) in method.setup.iter().enumerate() {
                 rows.push(Row::new(&format!("{}", i + 1), text::clean(step)).indent(2));
             }
