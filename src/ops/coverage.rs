@@ -180,6 +180,9 @@ mod tests {
         )
         .unwrap();
         let lacks = of(&bare, false).lacks;
-        assert_eq!(lacks, [Lack::Check, Lack::Setup, Lack::SetupUrl, Lack::Source, Lack::Fields, Lack::Active, Lack::Limit, Lack::French]);
+        assert_eq!(
+            lacks,
+            [Lack::Check, Lack::Setup, Lack::SetupUrl, Lack::Role, Lack::Source, Lack::Fields, Lack::Active, Lack::Limit, Lack::French]
+        );
     }
 }
