@@ -66,7 +66,7 @@ fn parameters(subject: &Subject, pending: &Pending) -> Result<IndexMap<String, S
     put(method.scopes.param.as_deref().unwrap_or("scope"), subject.scopes.join(subject.separator()));
     put("state", pending.state.clone());
     if let Some(verifier) = &pending.verifier {
-        let challenge = PkceCodeChallenge::from_code_verifier_sha256(&PkceCodeVerifier::new(verifier.clone()));
+        let challenge = challenge(verifier);
         put("code_challenge", challenge.as_str().to_owned());
         put("code_challenge_method", challenge.method().as_str().to_owned());
     }
@@ -74,6 +74,11 @@ fn parameters(subject: &Subject, pending: &Pending) -> Result<IndexMap<String, S
         put(name, template::render(value, &subject.context)?);
     }
     Ok(all)
+}
+
+/// RFC 7636 §4.2, always with `S256`.
+fn challenge(verifier: &str) -> PkceCodeChallenge {
+    PkceCodeChallenge::from_code_verifier_sha256(&PkceCodeVerifier::new(verifier.to_owned()))
 }
 
 /// The address with these parameters besides those that it has.
@@ -112,6 +117,13 @@ async fn pushed(subject: &Subject, place: &str, parameters: &IndexMap<String, St
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// RFC 7636 appendix B.
+    #[test]
+    fn the_challenge_is_that_of_the_specification() {
+        let challenge = challenge("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk");
+        assert_eq!((challenge.as_str(), challenge.method().as_str()), ("E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM", "S256"));
+    }
 
     #[test]
     fn what_the_address_has_already_stays() {

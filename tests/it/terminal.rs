@@ -135,6 +135,48 @@ fn at_consent(shell: &Shell, vendor: &practice::Practice) -> (Pty, String) {
     (terminal, url.to_owned())
 }
 
+/// Arguments and environment of a process and of all that it started.
+fn open_to_others(process: u32) -> Vec<u8> {
+    let mut all = Vec::new();
+    for part in ["cmdline", "environ"] {
+        all.extend(std::fs::read(format!("/proc/{process}/{part}")).unwrap_or_default());
+    }
+    let children = std::fs::read_to_string(format!("/proc/{process}/task/{process}/children")).unwrap_or_default();
+    for child in children.split_whitespace() {
+        all.extend(open_to_others(child.parse().unwrap()));
+    }
+    all
+}
+
+#[test]
+fn neither_other_users_nor_the_history_of_the_shell_see_a_secret() {
+    with_practice(|vendor| {
+        let shell = Shell::new();
+        let history = shell.home.path().join("history");
+        let mut command = CommandBuilder::new("/bin/bash");
+        command.args(["--norc", "--noprofile", "-i"]);
+        command.env_clear();
+        command.env("INTERTIE_WORKSPACE", shell.workspace());
+        command.env("HISTFILE", &history);
+        command.env("PS1", "ready>");
+        let mut terminal = Pty::start(WIDE, 40, shell.home.path(), command);
+        let add = format!("add practice-clickwrap --name Asked --method oauth2_code --no-browser --set client_id={}", practice::CLIENT_ID);
+        terminal.see("ready>");
+        terminal.keys(&format!("{BINARY} credential {add} --set address={}\r", vendor.base_url));
+        see_prompt(&terminal);
+        terminal.keys(&format!("{}\r", practice::CLIENT_SECRET)).see("paste the address");
+        let seen = open_to_others(terminal.child.process_id().unwrap());
+        let holds = |text: &str| memchr::memmem::find(&seen, text.as_bytes()).is_some();
+        assert!(holds("practice-clickwrap") && holds("HISTFILE"), "the program was not looked at");
+        assert!(!holds(practice::CLIENT_SECRET));
+        terminal.keys("\u{3}").see("ou stopped it");
+        terminal.keys("exit\r");
+        assert!(terminal.end(Duration::from_secs(30)).is_some());
+        let history = std::fs::read_to_string(history).unwrap();
+        assert!(history.contains("practice-clickwrap") && !history.contains(practice::CLIENT_SECRET), "{history}");
+    });
+}
+
 #[test]
 fn consent_can_be_pasted() {
     with_practice(|vendor| {
