@@ -163,6 +163,8 @@ fn neither_other_users_nor_the_history_of_the_shell_see_a_secret() {
         let add = format!("add practice-clickwrap --name Asked --method oauth2_code --no-browser --set client_id={}", practice::CLIENT_ID);
         terminal.see("ready>");
         terminal.keys(&format!("{BINARY} credential {add} --set address={}\r", vendor.base_url));
+        // The shell reads its own line without echo and with marked pastes, too.
+        terminal.wait("the question", |screen| screen.contents().contains("Client secret:") && screen.bracketed_paste());
         see_prompt(&terminal);
         terminal.keys(&format!("{}\r", practice::CLIENT_SECRET)).see("paste the address");
         let seen = open_to_others(terminal.child.process_id().unwrap());
@@ -170,6 +172,7 @@ fn neither_other_users_nor_the_history_of_the_shell_see_a_secret() {
         assert!(holds("practice-clickwrap") && holds("HISTFILE"), "the program was not looked at");
         assert!(!holds(practice::CLIENT_SECRET));
         terminal.keys("\u{3}").see("ou stopped it");
+        terminal.wait("the shell again", |screen| screen.contents().matches("ready>").count() == 2 && screen.bracketed_paste());
         terminal.keys("exit\r");
         assert!(terminal.end(Duration::from_secs(30)).is_some());
         let history = std::fs::read_to_string(history).unwrap();

@@ -5,7 +5,7 @@ use base64::Engine as _;
 use intertie::catalog::Catalog;
 use intertie::mapping::path::Path;
 use intertie::mapping::{Spec, compile};
-use intertie::model::{Credential, Sink, Time};
+use intertie::model::{Credential, Severity, Sink, Time};
 use intertie::ops::{credentials, discover};
 use serde_json::{Value, json};
 use wiremock::matchers::{body_string_contains, header, method, path, query_param, query_param_contains, query_param_is_missing};
@@ -485,6 +485,71 @@ async fn jira_with_consent() {
     let credential = finished(&desk, &draft).await;
     assert_eq!(credential.found["cloud"], "1324a887");
     assert!(people(&desk, &credential, "users").await.are(&["a", "b", "c", "d"], &["b"]));
+}
+
+/// https://developer.atlassian.com/cloud/confluence/oauth-2-3lo-apps/ (accessible-resources, ex/confluence/CLOUDID) and
+/// https://developer.atlassian.com/cloud/confluence/rest/v1/api-group-search/
+#[tokio::test]
+async fn confluence_asks_which_site() {
+    let (desk, server) = (Desk::new(), MockServer::start().await);
+    moved(&desk, "confluence-cloud", include_str!("../../assets/connectors/confluence-cloud.toml"), "https://api.atlassian.com", &server.uri());
+    redeem(&server, "/oauth/token").await;
+    let site = |id: &str, name: &str| json!({"id": id, "name": name, "url": format!("https://{name}.atlassian.net"), "scopes": []});
+    let sites = json!([site("1324a887", "acme"), site("9e8d7c6b", "other")]);
+    serve(&server, get("/oauth/token/accessible-resources", "Bearer planted-granted"), sites).await;
+    let at = |rest: &str| get(&format!("/ex/confluence/9e8d7c6b/wiki/rest/api/{rest}"), "Bearer planted-granted");
+    serve(&server, at("user/current"), json!({"type": "known", "accountId": "a"})).await;
+    let found = |id: &str| json!({"user": {"accountId": id, "displayName": "Ada", "accountType": "atlassian"}, "entityType": "user"});
+    let search = || at("search/user").and(query_param("cql", "type=user"));
+    serve(&server, search().and(query_param("limit", "1")), json!({"results": [found("a")]})).await;
+    serve(&server, search().and(query_param("start", "0")), json!({"results": [found("a"), found("b")], "size": 2})).await;
+    serve(&server, search().and(query_param("start", "2")), json!({"results": [], "size": 0})).await;
+    let token = format!("{}/oauth/token", server.uri());
+    let values = [("client_id", "cid"), ("!client_secret", SECRET), ("token_url", &*token), REDIRECT];
+    let id = consented(&desk, "confluence-cloud", "oauth2_code", &values, "").await;
+    let open = discover::discover(&desk.ws, &id, &Sink::none()).await.unwrap();
+    let labels: Vec<&str> = open[0].options.iter().map(|option| option.label.as_str()).collect();
+    assert_eq!(labels, ["https://acme.atlassian.net", "https://other.atlassian.net"]);
+    let mut draft = credentials::draft_get(&desk.ws, &id).unwrap();
+    draft.settings.insert(open[0].id.clone(), "9e8d7c6b".to_owned());
+    credentials::draft_save(&desk.ws, &draft).unwrap();
+    let credential = finished(&desk, &id).await;
+    assert_eq!(credential.found["cloud"], "9e8d7c6b");
+    assert!(people(&desk, &credential, "users").await.are(&["a", "b"], &[]));
+}
+
+/// https://www.twilio.com/docs/usage/requests-to-twilio: the SID is the user name, of the account or of one of its keys.
+#[tokio::test]
+async fn twilio_knows_people_by_a_sid() {
+    let (desk, server) = (Desk::new(), MockServer::start().await);
+    moved(&desk, "twilio", include_str!("../../assets/connectors/twilio.toml"), "https://api.twilio.com", &server.uri());
+    let (account, key) = (format!("AC{}", "0a".repeat(16)), format!("SK{}", "1b".repeat(16)));
+    for user in [&account, &key] {
+        let at = format!("/2010-04-01/Accounts/{account}.json");
+        serve(&server, get(&at, &basic(user, SECRET)), json!({"sid": account, "friendly_name": "Acme", "status": "active"})).await;
+    }
+    let values = [("account_sid", account.as_str()), ("!secret", SECRET)];
+    desk.connect("twilio", "account", &values).await;
+    desk.connect("twilio", "account", &[&values[..], &[("key_sid", key.as_str())]].concat()).await;
+}
+
+/// https://docs.stripe.com/keys: what a key begins with tells what it is.
+#[tokio::test]
+async fn stripe_keys_tell_live_from_test() {
+    let (desk, server) = (Desk::new(), MockServer::start().await);
+    let connector = intertie::ops::connectors::get(&desk.ws, "stripe").unwrap();
+    let input = connector.auth["bearer"].inputs.iter().find(|input| input.key == "token").unwrap();
+    let said = |key: &str| intertie::catalog::input::check(input, key).map(|finding| (finding.severity, finding.problem.why));
+    assert_eq!(said("rk_live_0123"), None);
+    for (key, word) in
+        [("rk_test_0123", "sandbox"), ("sk_test_0123", "sandbox"), ("sk_live_0123", "may do everything"), ("sk_org_0123", "organisation")]
+    {
+        assert!(said(key).is_some_and(|(severity, why)| severity == Severity::Warning && why.contains(word)), "{key}");
+    }
+    assert!(said("pk_live_0123").is_some_and(|(severity, _)| severity == Severity::Error), "a publishable key reads nothing");
+    let key = "rk_live_planted0123";
+    serve(&server, get("/v1/balance", &bearer(key)), json!({"object": "balance", "livemode": true})).await;
+    desk.connect("stripe", "bearer", &[("!token", key), ("base_url", &server.uri())]).await;
 }
 
 /// https://developer.xero.com/documentation/guides/oauth2/auth-flow (connections) and https://developer.xero.com/documentation/api/accounting/users
